@@ -1,0 +1,115 @@
+/**
+ * Bit strings. Bit i is bit (i mod 8), least significant first, of byte floor(i / 8); unused bits of the last byte are
+ * zero (CONTRACT.md, Conventions).
+ */
+import { QkdError } from "./errors.js";
+
+export class BitString {
+  private constructor(
+    readonly bytes: Uint8Array,
+    readonly length: number,
+  ) {}
+
+  /**
+   * Copies `bytes` and clears the unused bits of the copy.
+   * @param length bits; at most 8 × bytes.length, default all
+   * @throws QkdError BITS_LENGTH_INVALID
+   */
+  static from(bytes: Uint8Array, length = bytes.length * 8): BitString {
+    checkLength(bytes, length);
+    return BitString.adopt(bytes.slice(0, byteLength(length)), length);
+  }
+
+  /** Takes `bytes` over without a copy (the caller gives up the array) and clears unused bits in place. */
+  static adopt(bytes: Uint8Array, length = bytes.length * 8): BitString {
+    checkLength(bytes, length);
+    const size = byteLength(length);
+    const own = bytes.length === size ? bytes : bytes.subarray(0, size);
+    if (length & 7) own[size - 1]! &= (1 << (length & 7)) - 1;
+    return new BitString(own, length);
+  }
+
+  static zeros(length: number): BitString {
+    if (!Number.isSafeInteger(length) || length < 0) throw invalidLength(length, 0);
+    return new BitString(new Uint8Array(byteLength(length)), length);
+  }
+
+  get(index: number): 0 | 1 {
+    return ((this.bytes[index >>> 3]! >>> (index & 7)) & 1) as 0 | 1;
+  }
+
+  /** Bits [start, end) as a new bit string. */
+  slice(start: number, end = this.length): BitString {
+    if (start < 0 || end > this.length || start > end) throw invalidLength(end - start, this.bytes.length);
+    const length = end - start;
+    const out = new Uint8Array(byteLength(length));
+    const shift = start & 7;
+    const from = start >>> 3;
+    for (let i = 0; i < out.length; i++) {
+      out[i] = (this.bytes[from + i]! >>> shift) | (((this.bytes[from + i + 1] ?? 0) << 8) >>> shift);
+    }
+    return BitString.adopt(out, length);
+  }
+
+  /** Overwrites with zeros; for bits that must not outlive their use. */
+  zeroise(): void {
+    this.bytes.fill(0);
+  }
+}
+
+/** Number of bytes that hold `bits` bits. */
+export function byteLength(bits: number): number {
+  return Math.ceil(bits / 8);
+}
+
+/** Concatenates bit strings in order. */
+export function concatBits(parts: readonly BitString[]): BitString {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const out = new Uint8Array(byteLength(length) + 1);
+  let at = 0;
+  for (const part of parts) {
+    const shift = at & 7;
+    let to = at >>> 3;
+    if (shift === 0) out.set(part.bytes, to);
+    else
+      for (const byte of part.bytes) {
+        out[to]! |= byte << shift;
+        out[++to]! |= byte >>> (8 - shift);
+      }
+    at += part.length;
+  }
+  return BitString.adopt(out, length);
+}
+
+/** Bitwise a XOR b of equal lengths. */
+export function xorBits(a: BitString, b: BitString): BitString {
+  if (a.length !== b.length) throw invalidLength(b.length, a.bytes.length);
+  const out = a.bytes.slice();
+  for (let i = 0; i < out.length; i++) out[i]! ^= b.bytes[i]!;
+  return BitString.adopt(out, a.length);
+}
+
+/** Number of ones. */
+export function countOnes(bits: BitString): number {
+  let ones = 0;
+  for (const byte of bits.bytes) ones += onesInByte[byte]!;
+  return ones;
+}
+
+const onesInByte = Uint8Array.from({ length: 256 }, (_, byte) => {
+  let ones = 0;
+  for (let rest = byte; rest; rest &= rest - 1) ones++;
+  return ones;
+});
+
+function checkLength(bytes: Uint8Array, length: number): void {
+  if (!Number.isSafeInteger(length) || length < 0 || length > bytes.length * 8)
+    throw invalidLength(length, bytes.length);
+}
+
+function invalidLength(length: number, bytes: number): QkdError {
+  return new QkdError("BITS_LENGTH_INVALID", `A length of ${length} bits does not fit ${bytes} bytes.`, {
+    length,
+    bytes,
+  });
+}

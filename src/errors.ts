@@ -1,0 +1,54 @@
+/**
+ * The one error class and the one table of its codes (the README's table is checked against it by a test).
+ * A code is stable: area first, upper snake case. Messages are for people, `details` for machines; neither may hold
+ * key, seed, pad or sifted bits.
+ */
+
+export const errorTable = {
+  // bit strings and arguments
+  BITS_LENGTH_INVALID: "A bit length is negative, not an integer, or larger than the bytes given.",
+  USAGE_INVALID: "The command line or an option does not make sense as given.",
+  // files
+  FILE_UNREADABLE: "A file cannot be opened or read (missing, a directory, no permission).",
+  FILE_WRITE_FAILED: "A file could not be written whole; nothing is left under its final name.",
+  // link description
+  LINK_CONFIG_INVALID: "The link description is wrong; the message names the field.",
+  LINK_CHANNEL_UNKNOWN: "The dump's channels do not fit the detectors that the link description names.",
+  LINK_DUMP_MISMATCH:
+    "A dump is not of the kind that the link description asks for, or the dumps do not overlap in time.",
+  // classical channel
+  CHANNEL_CLOSED: "The connection to the peer ended.",
+  CHANNEL_MESSAGE_INVALID: "A message from the peer does not fit its schema or bounds.",
+  CHANNEL_MESSAGE_UNEXPECTED: "The peer sent a message of another type than the protocol step expects.",
+  // engine, pool, kernels
+  ENGINE_CLOSED: "The engine was closed; make a new one.",
+  ENGINE_CANCELLED: "The job was cancelled.",
+  ENGINE_WORKER_FAILED: "A worker thread died or answered nonsense.",
+  KERNEL_OUT_OF_MEMORY: "WebAssembly memory for the job cannot be had.",
+  KERNEL_SELF_TEST_FAILED: "A start-up known-answer test failed; nothing is released.",
+} as const satisfies Record<string, string>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export class QkdError extends Error {
+  override readonly name = "QkdError";
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  toJSON(): { code: ErrorCode; message: string; details: Readonly<Record<string, unknown>> } {
+    return { code: this.code, message: this.message, details: this.details };
+  }
+}
+
+/** For boundaries that must answer with a code: anything that is no QkdError becomes one, its cause kept. */
+export function toQkdError(error: unknown, fallback: ErrorCode): QkdError {
+  if (error instanceof QkdError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new QkdError(fallback, message, {}, { cause: error });
+}

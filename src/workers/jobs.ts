@@ -1,0 +1,9 @@
+/** Every job a worker can do, by name. One file a job family in jobs/. */
+import type { Job } from "./job.js";
+
+export const jobs = {} satisfies Record<string, Job<never, unknown>>;
+
+export type Jobs = typeof jobs;
+export type JobName = keyof Jobs;
+export type JobInput<N extends JobName> = Jobs[N] extends Job<infer I, infer _O> ? I : never;
+export type JobOutput<N extends JobName> = Jobs[N] extends Job<never, infer O> ? O : never;
