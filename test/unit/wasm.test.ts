@@ -11,7 +11,8 @@ test("scratch memory is zeroised when its body returns and when it throws", () =
   expect(wasm.u8.subarray(address, address + 1000).every((byte) => byte === 0)).toBe(true);
   expect(() =>
     wasm.scratch((alloc) => {
-      wasm.u8.fill(0xa5, alloc(1000));
+      const at = alloc(1000);
+      wasm.u8.fill(0xa5, at, at + 1000);
       throw new Error("stop");
     }),
   ).toThrow("stop");
@@ -27,7 +28,10 @@ test("a table is filled once and survives scratch memory", () => {
       view.set([1, 2, 3]);
     });
   const address = ask();
-  wasm.scratch((alloc) => wasm.u8.fill(9, alloc(64)));
+  wasm.scratch((alloc) => {
+    const at = alloc(64);
+    wasm.u8.fill(9, at, at + 64);
+  });
   expect(ask()).toBe(address);
   expect(fills).toBe(1);
   expect([...wasm.u8.subarray(address, address + 3)]).toEqual([1, 2, 3]);
