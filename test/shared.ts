@@ -1,0 +1,13 @@
+/** Where the shared vectors and dumps lie, if they do: tests on them skip with a message where they are absent. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const candidates = [`${root}../shared/`, `${root}../../shared/`];
+
+export const sharedFolder = candidates.find((folder) => existsSync(`${folder}vectors`));
+if (!sharedFolder) console.warn("../shared is absent: tests on shared vectors and dumps are skipped");
+
+export function sharedFile(path: string): string {
+  return `${sharedFolder}${path}`;
+}
