@@ -1,1 +1,27 @@
-export {};
+#!/usr/bin/env node
+/** The command: one file a sub-command in cli/, loaded when asked for. */
+import { Command, CommanderError } from "commander";
+import { QkdError } from "./errors.js";
+
+/** Each module exports `register(program)`. Loaded all at once only for --help. */
+const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {};
+
+async function main(args: string[]): Promise<void> {
+  const program = new Command("qkd-distill")
+    .description("QKD post-processing: raw detector dumps in, secret keys out")
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false });
+  const wanted = commands[args[0] ?? ""];
+  const modules = await Promise.all((wanted ? [wanted] : Object.values(commands)).map((load) => load()));
+  for (const module of modules) module.register(program);
+  for (const command of program.commands) command.exitOverride();
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (error instanceof QkdError) process.stderr.write(`${error.code}: ${error.message}\n`);
+    else if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
+  }
+}
+
+await main(process.argv.slice(2));

@@ -8,8 +8,11 @@ export const errorTable = {
   // bit strings and arguments
   BITS_LENGTH_INVALID: "A bit length is negative, not an integer, or larger than the bytes given.",
   USAGE_INVALID: "The command line or an option does not make sense as given.",
+  INTERRUPTED: "Stopped by a signal; finished work is kept.",
+  INTERNAL_ERROR: "A fault in qkd-distill itself; please report it with the message.",
   // files
   FILE_UNREADABLE: "A file cannot be opened or read (missing, a directory, no permission).",
+  FILE_NOT_JSON: "A file that should be JSON is not.",
   FILE_WRITE_FAILED: "A file could not be written whole; nothing is left under its final name.",
   // link description
   LINK_CONFIG_INVALID: "The link description is wrong; the message names the field.",
