@@ -4,7 +4,9 @@ import { Command, CommanderError } from "commander";
 import { QkdError } from "./errors.js";
 
 /** Each module exports `register(program)`. Loaded all at once only for --help. */
-const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {};
+const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
+  keylength: () => import("./cli/keylength.js"),
+};
 
 async function main(args: string[]): Promise<void> {
   const program = new Command("qkd-distill")

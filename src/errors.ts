@@ -23,6 +23,17 @@ export const errorTable = {
   CHANNEL_CLOSED: "The connection to the peer ended.",
   CHANNEL_MESSAGE_INVALID: "A message from the peer does not fit its schema or bounds.",
   CHANNEL_MESSAGE_UNEXPECTED: "The peer sent a message of another type than the protocol step expects.",
+  // security
+  SECURITY_PROOF_UNKNOWN: "No proof has that name.",
+  SECURITY_INPUT_INVALID: "A field of a key-length request has the wrong type.",
+  SECURITY_EPS_RANGE: "An epsilon is not between 0 and 1.",
+  SECURITY_LEAK_NEGATIVE: "A leakage or tag length is negative or no number.",
+  SECURITY_ARITY: "A list does not hold one number per intensity of the proof.",
+  SECURITY_INTENSITY_ORDER: "The intensities are not in the order that the proof needs.",
+  SECURITY_PROBABILITY: "The intensities' probabilities are out of range or do not sum to 1.",
+  SECURITY_COUNT_NEGATIVE: "A count is negative or no number.",
+  SECURITY_COUNT_INCONSISTENT: "There are more errors than detections, or a count is no whole number below 2^53.",
+  SECURITY_NOT_A_NUMBER: "A term of the key length is no number; no length is given.",
   // engine, pool, kernels
   ENGINE_CLOSED: "The engine was closed; make a new one.",
   ENGINE_CANCELLED: "The job was cancelled.",
