@@ -23,7 +23,26 @@ export const errorTable = {
   CHANNEL_CLOSED: "The connection to the peer ended.",
   CHANNEL_MESSAGE_INVALID: "A message from the peer does not fit its schema or bounds.",
   CHANNEL_MESSAGE_UNEXPECTED: "The peer sent a message of another type than the protocol step expects.",
+  // authentication keys
+  AUTH_KEY_TOO_SHORT: "The authentication key file is shorter than 4 KiB.",
+  AUTH_POOL_EXHAUSTED: "The one-time pads are used up but for the closing reserve; add pre-shared key at both ends.",
+  AUTH_PAD_USED: "A tag of the peer names a pad that was used, is of the wrong direction, or does not exist.",
+  AUTH_TOO_MANY_FAILURES: "Too many wrong tags on one connection; it is closed.",
+  AUTH_STATE_ROLLED_BACK: "The record of used pads is older than this end knows; the key file must not be used again.",
+  AUTH_STATE_FOREIGN: "The record of used pads belongs to another key file.",
+  AUTH_STATE_VERSION: "The record of used pads was written by another version.",
+  AUTH_REPLENISH_CONFLICT: "Key of this block was put into the pool already, with other bytes or of another length.",
+  CHANNEL_AUTHENTICATION_FAILED:
+    "A tag of the peer is wrong: another authentication key, or someone changed what was said.",
+  CHANNEL_KEY_MISMATCH: "The ends have different authentication keys or modes.",
+  // state and keys
+  STATE_DAMAGED: "The state folder is damaged.",
+  STATE_VERSION: "The state folder was written by another version.",
+  STATE_KEY_WRONG: "The state key does not open the prepared keys.",
+  KEYS_FILE_DAMAGED: "A line of keys.jsonl is no key.",
+  KEYS_ID_CONFLICT: "A key ID exists already with other bytes.",
   // security
+  SECURITY_TAG_TOO_SHORT: "A verification tag is too short for the correctness epsilon and the block's length.",
   SECURITY_PROOF_UNKNOWN: "No proof has that name.",
   SECURITY_INPUT_INVALID: "A field of a key-length request has the wrong type.",
   SECURITY_EPS_RANGE: "An epsilon is not between 0 and 1.",

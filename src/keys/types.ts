@@ -1,0 +1,35 @@
+/** A secret key as it leaves the engine, and where it goes (CONTRACT.md, "Library"). */
+
+export interface SecretKey {
+  /** UUID, random, the same at both ends; never derived from the key. */
+  readonly id: string;
+  /** Bit i is bit i mod 8 of byte ⌊i/8⌋. */
+  readonly bytes: Uint8Array;
+  readonly bits: number;
+  readonly link: string;
+  readonly block: number;
+  /** What the block's key may fail by; a key assembled from blocks carries the sums (FORMULAS.md 10). */
+  readonly epsilon: { readonly secrecy: number; readonly correctness: number; readonly authentication: number };
+  readonly proof: string;
+  /** `variable` or `fixed` length (FORMULAS.md 10); kept apart. */
+  readonly length: "variable" | "fixed";
+  /** `one-way` or `pattern-public` (FORMULAS.md 5b). */
+  readonly accounting: string;
+  /** What the proof takes for granted, in words. */
+  readonly assumptions: readonly string[];
+  /** `wegman-carter` or `computational-ed25519`. */
+  readonly authentication: string;
+  readonly hash: "toeplitz";
+  /** Digest of everything said in the block, where this end keeps it. */
+  readonly transcript?: string;
+  readonly createdAt: string;
+  readonly software: string;
+}
+
+/**
+ * Called after both ends committed. May be repeated after a crash with the same id and equal bytes: a sink stores an id
+ * once. Resolves only when the key is as safe as the sink can make it.
+ */
+export interface KeySink {
+  store(key: SecretKey): Promise<void>;
+}
