@@ -5,6 +5,7 @@ import { QkdError } from "./errors.js";
 
 /** Each module exports `register(program)`. Loaded all at once only for --help. */
 const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
+  simulate: () => import("./cli/simulate.js"),
   keylength: () => import("./cli/keylength.js"),
 };
 

@@ -60,18 +60,37 @@ const simulation = z
     delaysPs: z
       .array(z.number())
       .default([0, 140, -90, 60])
-      .describe("delay of each detector, ps, in the list's order"),
+      .describe("delay of each of Bob's detectors, ps, in the list's order"),
+    aliceDelaysPs: z.array(z.number()).default([0, -70, 110, 40]).describe("bbm92: the same at Alice"),
     deadTimePs: z.number().min(0).default(600_000).describe("dead time of each detector, ps"),
     afterpulse: z.number().min(0).lt(1).default(0.006).describe("probability of an afterpulse"),
+    afterpulseDecayPs: z
+      .number()
+      .positive()
+      .default(500_000)
+      .describe("mean time of an afterpulse past the dead time, ps"),
+    receiver: z
+      .enum(["passive", "active"])
+      .default("passive")
+      .describe("basis chosen by each photon at a beam splitter, or once a pulse"),
+    receiverBasis: z
+      .strictObject({ Z: probability, X: probability })
+      .optional()
+      .describe("probability of each basis at the receivers; absent: the source's, or 1/2"),
+    clockDelayPs: z.number().default(4321).describe("delay of the clock channel, ps"),
+    clockMissing: z.number().min(0).lt(1).default(0.002).describe("share of clock events that are missing"),
     misalignment: z
       .strictObject({
         Z: z.number().min(0).max(0.5).default(0.01).describe("error probability of a signal photon in Z"),
         X: z.number().min(0).max(0.5).default(0.015).describe("error probability of a signal photon in X"),
       })
       .prefault({}),
-    offsetPs: picoseconds.optional().describe("Bob's clock minus Alice's, ps; absent: drawn in ± 1 s"),
+    offsetPs: picoseconds
+      .optional()
+      .describe("Bob's clock minus Alice's, ps; absent: drawn in ± 1 s, but ± a quarter of the acquisition at most"),
     driftPpb: z.number().optional().describe("relative drift of Bob's clock, ppb; absent: drawn in ± 10 000"),
     driftWanderPpb: z.number().min(0).default(0).describe("amplitude of the slow change of the drift, ppb"),
+    driftWanderHz: z.number().positive().default(0.1).describe("frequency of that change, Hz"),
     wanderPs: z.number().min(0).default(80).describe("amplitude of a slow (0.7 Hz) wander of Bob's clock, ps"),
     dopplerPpm: z
       .number()
