@@ -27,6 +27,8 @@ export interface ReportModel {
   /** Detections and sifted bits a second, over time. */
   readonly rates?: readonly ReportRate[];
   readonly blocks?: readonly ReportBlock[];
+  /** The link's limit, drawn into the QBER picture. */
+  readonly qberLimit?: number;
   /** One histogram of arrival times (modulo pulse or against the partner) a detector. */
   readonly timing?: ReportTiming;
   readonly clock?: ReportClock;
@@ -104,7 +106,7 @@ export interface ReportEpsilon {
   readonly blocks: number;
   readonly proof: string;
   readonly accounting?: string;
-  /** How ε_sec is split, as fractions that sum to 1. */
+  /** What the proof spends ε_sec on; the values sum to `secrecy`. */
   readonly split?: readonly { readonly name: string; readonly value: number }[];
   readonly assumptions?: readonly string[];
 }
