@@ -6,6 +6,7 @@ import { QkdError } from "./errors.js";
 /** Each module exports `register(program)`. Loaded all at once only for --help. */
 const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
   simulate: () => import("./cli/simulate.js"),
+  plan: () => import("./cli/plan.js"),
   keylength: () => import("./cli/keylength.js"),
 };
 

@@ -56,7 +56,7 @@ export function axis(name: string, more: Record<string, unknown> = {}): Record<s
     nameLocation: "middle",
     nameTextStyle: { color: ink, fontSize: 12 },
     axisLabel: { color: ink, fontSize: 11, hideOverlap: true },
-    axisLine: { show: true, lineStyle: { color: ink } },
+    axisLine: { show: true, onZero: false, lineStyle: { color: ink } },
     axisTick: { show: true, lineStyle: { color: ink } },
     splitLine: { lineStyle: { color: faint } },
     ...more,
@@ -64,4 +64,11 @@ export function axis(name: string, more: Record<string, unknown> = {}): Record<s
 }
 
 export const grid = { left: 70, right: 24, top: 36, bottom: 48 };
-export const legend = { top: 0, right: 8, textStyle: { color: ink, fontSize: 12 }, itemWidth: 18, itemHeight: 8 };
+export const legend = {
+  top: 0,
+  right: 8,
+  textStyle: { color: ink, fontSize: 12 },
+  itemWidth: 22,
+  itemHeight: 8,
+  itemGap: 16,
+};

@@ -1,7 +1,7 @@
 /** The pictures of a run: each takes its part of the model and answers title, SVG, and the words that say the same. */
 import { entropy } from "../security/index.js";
 import { axis, draw, full, grid, half, legend } from "./chart.js";
-import { percent, power, short, whole } from "./format.js";
+import { percent, power, short, tick, whole } from "./format.js";
 import { leastEfficiency } from "./limit.js";
 import type { ReportBlock, ReportClock, ReportEpsilon, ReportModel, ReportRate, ReportTiming } from "./model.js";
 import { alarm, faint, gate, ink, series } from "./theme.js";
@@ -15,14 +15,13 @@ export interface Picture {
 }
 
 export function waterfallPicture(steps: NonNullable<ReportModel["waterfall"]>): Picture {
-  const most = Math.max(1, ...steps.map((s) => s.left));
   const last = steps.at(-1)!;
   const first = steps[0]!;
   const svg = draw(
     "waterfall",
     {
       grid: { left: 190, right: 150, top: 8, bottom: 28 },
-      xAxis: axis("", { type: "value", max: most, axisLabel: { color: ink, formatter: short } }),
+      xAxis: axis("", { type: "value", axisLabel: { color: ink, formatter: tick } }),
       yAxis: axis("", {
         type: "category",
         inverse: true,
@@ -80,8 +79,8 @@ export function ratePicture(rates: readonly ReportRate[]): Picture {
     {
       grid,
       legend,
-      xAxis: axis("time (s)", { type: "value", nameGap: 28, min: "dataMin", max: "dataMax" }),
-      yAxis: axis("events a second", { type: "log", nameGap: 52, axisLabel: { color: ink, formatter: short } }),
+      xAxis: axis("time (s)", { type: "value", nameGap: 28, scale: true }),
+      yAxis: axis("events a second", { type: "log", nameGap: 52, axisLabel: { color: ink, formatter: tick } }),
       series: [line("detections", (r) => r.detections), line("sifted bits", (r) => r.sifted)],
     },
     half,
@@ -174,13 +173,13 @@ export function timingPicture(timing: ReportTiming): Picture {
         type: "log",
         min: 1,
         nameGap: 52,
-        axisLabel: { color: ink, formatter: short },
+        axisLabel: { color: ink, formatter: tick },
       }),
       series: timing.histograms.map((h, i) => ({
         name: h.detector,
         type: "line",
         step: "middle",
-        showSymbol: false,
+        symbol: "none",
         lineStyle: { width: 1.5, type: symbols[i % symbols.length] },
         data: h.counts.map((count, bin) => [h.startPs + (bin + 0.5) * h.binPs, Math.max(1, count)]),
         ...(i === 0 ? gateMark(centre - width, centre + width) : {}),
@@ -209,7 +208,7 @@ function gateMark(from: number, to: number): Record<string, unknown> {
     markArea: {
       silent: true,
       itemStyle: { color: gate, opacity: 0.14 },
-      label: { show: true, color: ink, fontSize: 11, position: "insideTop", formatter: "gate" },
+      label: { show: true, color: ink, fontSize: 11, position: "insideTopLeft", formatter: "gate" },
       data: [[{ xAxis: from }, { xAxis: to }]],
     },
     markLine: {
@@ -227,7 +226,7 @@ export function offsetPicture(track: NonNullable<ReportClock["track"]>, clock: R
     "offset",
     {
       grid,
-      xAxis: axis("time (s)", { type: "value", nameGap: 28, min: "dataMin", max: "dataMax" }),
+      xAxis: axis("time (s)", { type: "value", nameGap: 28, scale: true }),
       yAxis: axis("residual offset (ps)", { type: "value", nameGap: 52, scale: true }),
       series: [{ type: "line", showSymbol: track.length < 40, data: track.map((p) => [p.seconds, p.residualPs]) }],
     },
@@ -251,7 +250,7 @@ export function efficiencyPicture(blocks: readonly ReportBlock[]): Picture | und
   const curve = (name: string, type: string, f: (q: number) => number) => ({
     name,
     type: "line",
-    showSymbol: false,
+    symbol: "none",
     lineStyle: { type, width: 1.5 },
     data: at.map((q) => [100 * q, f(q)]),
   });
@@ -283,7 +282,7 @@ export function epsilonPicture(epsilon: ReportEpsilon): Picture | undefined {
     "epsilon",
     {
       grid: { left: 190, right: 80, top: 8, bottom: 28 },
-      xAxis: axis("", { type: "value", axisLabel: { color: ink, formatter: (v: number) => power(v) } }),
+      xAxis: axis("", { type: "value", splitNumber: 4, axisLabel: { color: ink, formatter: (v: number) => power(v) } }),
       yAxis: axis("", {
         type: "category",
         inverse: true,
@@ -305,10 +304,10 @@ export function epsilonPicture(epsilon: ReportEpsilon): Picture | undefined {
         },
       ],
     },
-    { width: half.width, height: 70 + 30 * split.length },
+    { width: full.width, height: 50 + 30 * split.length },
   );
   const caption = `How the secrecy ε of a block, ${power(epsilon.secrecy)}, is spent by the proof (${epsilon.proof}).`;
-  return { id: "epsilon", title: "ε budget of a block", svg, caption };
+  return { id: "epsilon", title: "ε budget of a block", svg, caption, wide: true };
 }
 
 /** Bits that Shannon asks for; for the caption of the blocks table. */

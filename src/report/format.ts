@@ -21,6 +21,11 @@ export function short(n: number): string {
   return `${scaled.toFixed(digits)}${steps[step] ? `\u202f${steps[step]}` : ""}`;
 }
 
+/** For axes: no zeros that say nothing, 1.00 k → 1 k. */
+export function tick(n: number): string {
+  return short(n).replace(/\.0+(?=\D|$)|(\.\d*?[1-9])0+(?=\D|$)/, "$1");
+}
+
 export function percent(share: number, digits = 2): string {
   return `${(100 * share).toFixed(digits)}\u202f%`;
 }

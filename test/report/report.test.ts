@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { percent, power, short, whole } from "../../src/report/format.js";
+import { percent, power, short, tick, whole } from "../../src/report/format.js";
 import { renderReport } from "../../src/report/index.js";
 import { leastEfficiency, normalQuantile } from "../../src/report/limit.js";
 import type { ReportModel } from "../../src/report/model.js";
@@ -83,6 +83,13 @@ describe("numbers for people", () => {
       "1.23\u202fM",
       "999",
       "0.50",
+      "0",
+    ]);
+    expect([tick(1000), tick(1500), tick(100), tick(0.5), tick(0)]).toEqual([
+      "1\u202fk",
+      "1.5\u202fk",
+      "100",
+      "0.5",
       "0",
     ]);
     expect([percent(0.01234), power(1e-9), power(2.1e-15)]).toEqual(["1.23\u202f%", "10⁻⁹", "2.1·10⁻¹⁵"]);
