@@ -7,6 +7,8 @@ import { QkdError } from "./errors.js";
 const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
   simulate: () => import("./cli/simulate.js"),
   plan: () => import("./cli/plan.js"),
+  audit: () => import("./cli/audit.js"),
+  pool: () => import("./cli/pool.js"),
   keylength: () => import("./cli/keylength.js"),
 };
 

@@ -42,6 +42,7 @@ export const errorTable = {
   KEYS_FILE_DAMAGED: "A line of keys.jsonl is no key.",
   KEYS_ID_CONFLICT: "A key ID exists already with other bytes.",
   // security
+  AUDIT_INVALID: "A line of an audit file does not fit its schema; the message names the field.",
   SECURITY_TAG_TOO_SHORT: "A verification tag is too short for the correctness epsilon and the block's length.",
   SECURITY_PROOF_UNKNOWN: "No proof has that name.",
   SECURITY_INPUT_INVALID: "A field of a key-length request has the wrong type.",

@@ -46,8 +46,8 @@ export interface HighWater {
 export interface PoolStatus {
   readonly padsLeft: HighWater;
   readonly padsUsed: HighWater;
-  /** Of `padsLeft`, kept for closing messages, in each direction. */
-  readonly closingReserve: number;
+  /** Of `padsLeft`, kept for closing messages. */
+  readonly padsReserved: HighWater;
   /** Pads in each direction that the link's own output put in and that are not used. */
   readonly linkPadsLeft: HighWater;
   readonly fingerprint: string;
@@ -347,7 +347,7 @@ function statusOf(marks: PadMarks, capacity: number, fingerprint: string): PoolS
   return {
     padsLeft: both((direction) => Math.max(0, capacity - used(direction))),
     padsUsed: both((direction) => Math.min(capacity, used(direction))),
-    closingReserve,
+    padsReserved: both((direction) => Math.min(closingReserve, Math.max(0, capacity - used(direction)))),
     linkPadsLeft: both(linkLeft),
     fingerprint,
   };

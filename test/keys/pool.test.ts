@@ -224,7 +224,10 @@ it("tells its status", async () => {
   const pool = await open("bob");
   await pool.nextPad(false);
   await pool.close();
-  expect(await poolStatus(file)).toMatchObject({ padsLeft: { aliceToBob: 254, bobToAlice: 238 }, closingReserve });
+  expect(await poolStatus(file)).toMatchObject({
+    padsLeft: { aliceToBob: 254, bobToAlice: 238 },
+    padsReserved: { bobToAlice: closingReserve },
+  });
 });
 
 it("uses no pad twice through kill -9 of two processes with the same file", async () => {
