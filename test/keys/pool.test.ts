@@ -1,5 +1,5 @@
 /** The pad pool: no pad twice, whoever uses the file, however they die; strangers cost little; rollbacks are refused. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -228,6 +228,31 @@ it("tells its status", async () => {
     padsLeft: { aliceToBob: 254, bobToAlice: 238 },
     padsReserved: { bobToAlice: closingReserve },
   });
+});
+
+it("hands out no pad where the disk is full, and wastes at most a run by it", async () => {
+  const script = `
+    const { AuthKeyPool } = await import(${JSON.stringify(fileURLToPath(new URL("../../dist/keys/pool.js", import.meta.url)))});
+    const pool = await AuthKeyPool.open(${JSON.stringify(file)}, "alice", ${JSON.stringify(join(folder, "c"))});
+    try { for (;;) console.log((await pool.nextPad(false)).index); } catch (error) { console.log(error.code); }`;
+  const used: number[] = [];
+  // a file-size limit cuts the line that crosses it short, as a full disk does
+  const out = execFileSync(
+    "sh",
+    ["-c", 'ulimit -f 1; exec "$0" --input-type=module -e "$1"', process.execPath, script],
+    {
+      encoding: "utf8",
+    },
+  );
+  const lines = out.trim().split("\n");
+  expect(lines.pop()).toBe("FILE_WRITE_FAILED");
+  used.push(...lines.map(Number));
+  expect(used.length).toBeGreaterThan(16);
+  const pool = await open("alice");
+  for (let i = 0; i < 10; i++) used.push((await pool.nextPad(false)).index);
+  expect(new Set(used).size).toBe(used.length);
+  expect(used.at(-10)! - used.at(-11)!).toBeLessThanOrEqual(2 * 49);
+  await pool.close();
 });
 
 it("uses no pad twice through kill -9 of two processes with the same file", async () => {
