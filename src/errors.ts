@@ -41,6 +41,12 @@ export const errorTable = {
   STATE_KEY_WRONG: "The state key does not open the prepared keys.",
   KEYS_FILE_DAMAGED: "A line of keys.jsonl is no key.",
   KEYS_ID_CONFLICT: "A key ID exists already with other bytes.",
+  // reconciliation by Cascade
+  RECONCILE_ACCOUNTING_UNSUPPORTED: "Cascade needs pattern-public accounting: Bob's requests show where errors are.",
+  RECONCILE_REQUEST_INVALID: "Bob asked for something that the Cascade protocol does not have at this point.",
+  RECONCILE_ANSWER_INVALID: "Alice's answer does not hold exactly the bits that were asked for.",
+  RECONCILE_ROUNDS_EXCEEDED: "Cascade did not end within its bound of rounds.",
+  RECONCILE_COUNT_MISMATCH: "The two ends counted different leakage or lengths.",
   // security
   AUDIT_INVALID: "A line of an audit file does not fit its schema; the message names the field.",
   SECURITY_TAG_TOO_SHORT: "A verification tag is too short for the correctness epsilon and the block's length.",
