@@ -11,7 +11,7 @@ import type { Link, Simulation } from "../link.js";
 import { BobClock } from "./clock.js";
 import type { DumpFile, OutputFile } from "./dump-file.js";
 import { Generator } from "./generator.js";
-import { exp, ln } from "./math.js";
+import { exp, ln, lnOneMinus, oneMinusExp } from "./math.js";
 import { PreparedTruth } from "./prepared-truth.js";
 import { clockMark, Receiver, type Recorded } from "./receiver.js";
 import { nibbleAt, PulseSource } from "./source.js";
@@ -38,9 +38,9 @@ export async function runPrepareAndMeasure(run: PreparedRun): Promise<Record<str
   const single = link.protocol === "bb84-single-photon";
   const efficiency = simulation.efficiency.bob * exp((-simulation.lossDb / 10) * ln(10));
   const means = source.intensities.map((i) => i.mean);
-  const clicks = means.map((mean) => (single ? mean * efficiency : 1 - exp(-mean * efficiency)));
+  const clicks = means.map((mean) => (single ? mean * efficiency : oneMinusExp(mean * efficiency)));
   const strongest = Math.max(...clicks);
-  const lnMiss = strongest < 1 ? ln(1 - strongest) : Number.NEGATIVE_INFINITY;
+  const lnMiss = strongest < 1 ? lnOneMinus(strongest) : Number.NEGATIVE_INFINITY;
 
   const clock = new BobClock(simulation, pulses * period, new Generator(seed, "clock"));
   const bobEnd = clock.toBob(pulses * period) + 1e9;

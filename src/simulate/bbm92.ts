@@ -30,7 +30,7 @@ export async function runEntangled(run: EntangledRun): Promise<Record<string, un
   const duration = run.seconds * 1e12;
   const arm = exp((-simulation.lossDb / 10) * ln(10));
   const [a, b] = [simulation.efficiency.alice * arm, simulation.efficiency.bob * arm];
-  const seen = 1 - (1 - a) * (1 - b);
+  const seen = a + b - a * b;
   const meanGap = 1e12 / (simulation.pairRateHz * seen);
   const [onlyA, both] = [(a * (1 - b)) / seen, (a * b) / seen];
 

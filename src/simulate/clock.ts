@@ -59,10 +59,10 @@ export class BobClock {
     return t + this.shift(t);
   }
 
-  /** Inverse by fixed-point steps; each gains four digits (drift < 10⁻⁴). */
+  /** Inverse: the constant drift divided out, then fixed-point steps that gain four digits each (Doppler < 10⁻⁴). */
   toAlice(bob: number): number {
-    let t = bob - this.offset;
-    for (let step = 0; step < 5; step++) t = bob - this.shift(t);
+    let t = (bob - this.offset) / (1 + this.drift);
+    for (let step = 0; step < 3; step++) t = bob - this.shift(t);
     return t;
   }
 

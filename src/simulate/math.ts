@@ -35,6 +35,16 @@ export function exp(x: number): number {
   return sum * 2 ** k;
 }
 
+/** 1 − e^(−x) for x ≥ 0, exact for small x too. */
+export function oneMinusExp(x: number): number {
+  return x < 1e-3 ? x * (1 - (x / 2) * (1 - (x / 3) * (1 - (x / 4) * (1 - x / 5)))) : 1 - exp(-x);
+}
+
+/** ln(1 − p) for 0 ≤ p < 1, exact for small p too. */
+export function lnOneMinus(p: number): number {
+  return p < 1e-3 ? -p * (1 + p * (1 / 2 + p * (1 / 3 + p * (1 / 4 + p / 5)))) : ln(1 - p);
+}
+
 /** sin(2π·turns), Taylor series in the quarter turn nearest to a zero. */
 export function sinTurns(turns: number): number {
   let t = turns - Math.round(turns);

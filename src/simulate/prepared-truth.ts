@@ -24,7 +24,8 @@ export class PreparedTruth {
   private readonly intensities;
   private readonly photonNumbers: Record<string, Tally> = {};
   private records: { record: Uint8Array; from: number; to: number }[] = [];
-  private slot = { pulse: -1, mask: 0, photons: -1 };
+  /** The pulse whose clicks are being gathered; its preparation is read while its chunk is still held. */
+  private slot = { pulse: -1, prepared: 0, mask: 0, photons: -1 };
 
   constructor(
     private readonly link: Link,
@@ -83,7 +84,8 @@ export class PreparedTruth {
       this.counts.gatedClicks++;
       if (pulse !== this.slot.pulse) {
         this.close();
-        this.slot = { pulse, mask: 0, photons: -1 };
+        const home = this.records.find(({ from, to }) => pulse >= from && pulse < to)!;
+        this.slot = { pulse, prepared: nibbleAt(home.record, pulse - home.from), mask: 0, photons: -1 };
       }
       this.slot.mask |= 1 << d;
       if (origin[i] === pulse) this.slot.photons = photons[i]!;
@@ -113,11 +115,9 @@ export class PreparedTruth {
   }
 
   private close(): void {
-    const { pulse, mask, photons } = this.slot;
+    const { pulse, prepared, mask, photons } = this.slot;
     if (pulse < 0) return;
     this.counts.pulsesWithClick++;
-    const home = this.records.find(({ from, to }) => pulse >= from && pulse < to)!;
-    const prepared = nibbleAt(home.record, pulse - home.from);
     const row = this.intensities[prepared >>> 2]!;
     if ((mask & (mask - 1)) !== 0) {
       let bases = 0;

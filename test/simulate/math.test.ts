@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Generator } from "../../src/simulate/generator.js";
-import { erf, exp, ln, sinTurns } from "../../src/simulate/math.js";
+import { erf, exp, ln, lnOneMinus, oneMinusExp, sinTurns } from "../../src/simulate/math.js";
 
 describe("ln, exp and sine from + − × ÷ agree with the engine's to 15 digits", () => {
   test("ln", () => {
@@ -12,6 +12,12 @@ describe("ln, exp and sine from + − × ÷ agree with the engine's to 15 digits
   });
   test("exp", () => {
     for (let x = -40; x <= 40; x += 0.37) expect(Math.abs(exp(x) / Math.exp(x) - 1)).toBeLessThan(1e-14);
+  });
+  test("1 − e^(−x) and ln(1 − p) keep their digits near zero", () => {
+    for (const x of [1e-20, 1e-9, 9e-4, 1.1e-3, 0.3]) {
+      expect(Math.abs(oneMinusExp(x) / -Math.expm1(-x) - 1)).toBeLessThan(2e-13);
+      expect(Math.abs(lnOneMinus(x) / Math.log1p(-x) - 1)).toBeLessThan(2e-13);
+    }
   });
   test("sine", () => {
     for (let t = -3; t <= 3; t += 0.013) expect(Math.abs(sinTurns(t) - Math.sin(2 * Math.PI * t))).toBeLessThan(4e-15);

@@ -154,6 +154,39 @@ describe("prepare and measure counts what the closed form expects (each check fa
   });
 });
 
+describe("links that give no key", () => {
+  test("no photon arrives, no noise: the dump is empty but whole", async () => {
+    const link = prepared({ lossDb: 180, darkCountsHz: 0 }, { bob: { detectors: prepared().bob.detectors! } });
+    const { truth, events } = await run(link, 0.05);
+    expect(events.bob).toBe(0);
+    expect((truth as unknown as PreparedTruth).clicks.sifted).toBe(0);
+    const pairs = await run(entangled({ lossDb: 180, darkCountsHz: 0, backgroundHz: 0 }), 0.05);
+    expect(pairs.events).toEqual({ alice: 0, bob: 0 });
+  });
+  test("clicks many chunks of the record apart fall into their own pulses", async () => {
+    const source = { ...prepared().source!, pulsePeriodPs: 1000 };
+    const link = prepared({ lossDb: 54, darkCountsHz: 0 }, { source, window: { halfWidthPs: 500 } });
+    const { clicks, byPhotonNumber } = (await run(link, 0.02)).truth as unknown as PreparedTruth;
+    expect(clicks.single).toBeGreaterThan(0);
+    expect(clicks.single).toBeLessThan(20); // 19 chunks of 2²⁰ pulses
+    expect(byPhotonNumber["0Z"] ?? byPhotonNumber["0X"]).toBeUndefined();
+  });
+  test("pure noise: half of the sifted bits are wrong", async () => {
+    const link = prepared({ lossDb: 180, darkCountsHz: 1_000_000 });
+    const { clicks } = (await run(link, 0.2)).truth as unknown as PreparedTruth;
+    expect(clicks.sifted).toBeGreaterThan(1000);
+    near(clicks.errors, clicks.sifted / 2, 0);
+  });
+  test("Bob starts after the first pulses: they are missing, the rest is in place", async () => {
+    const link = prepared({ offsetPs: -50_000_000_000 });
+    const truth = (await run(link, 0.2)).truth as unknown as PreparedTruth;
+    const { byClass } = expectPrepared(link);
+    const row = truth.byIntensity[0]!;
+    near(row.Z.sifted, row.pulsesByBasis.Z * 0.75 * byClass[0]![0].sifted);
+    expect(Math.abs(Number(truth.clock.offsetPs) + 50_000_000_000)).toBeLessThan(500);
+  });
+});
+
 describe("entangled pairs", () => {
   test.each([
     ["opposite bits", {}, {}],
