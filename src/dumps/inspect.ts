@@ -1,0 +1,130 @@
+/** What a dump holds: one pass, bounded memory (`qkd-distill inspect`). */
+
+import { openDump } from "./open.js";
+import { PreparationRecord } from "./preparation.js";
+import { EventCounter, EventDigests } from "./statistics.js";
+import type { DumpFormat, DumpInfo, DumpWarning, OpenOptions } from "./types.js";
+
+export interface Inspection {
+  readonly file: string;
+  readonly format: DumpFormat;
+  readonly records: number;
+  readonly events: number;
+  readonly photons: number;
+  readonly markers: number;
+  readonly overflowRecords: number;
+  readonly overflowPeriods: number;
+  /** Events by channel code. */
+  readonly channels: Readonly<Record<string, number>>;
+  readonly firstPs: string;
+  readonly lastPs: string;
+  readonly durationPs: string;
+  readonly resolutionPs: number;
+  readonly outOfOrderSteps: number;
+  readonly warnings: readonly DumpWarning[];
+  readonly [more: string]: unknown;
+}
+
+/** @throws QkdError FILE_UNREADABLE, DUMP_* */
+export async function inspectDump(file: string, options: OpenOptions & { digest?: boolean } = {}): Promise<Inspection> {
+  if (options.format === "preparation") return inspectPreparation(file);
+  const dump = await openDump(file, options);
+  try {
+    const { info } = dump;
+    const isMarker = markerTest(info.format);
+    const counter = new EventCounter();
+    const digests = options.digest ? new EventDigests(info.dtimeResolutionPs !== undefined, isMarker) : undefined;
+    for await (const batch of dump.native()) {
+      counter.add(batch);
+      digests?.add(batch);
+    }
+    return { ...summary(info, counter, isMarker), ...digests?.finish() };
+  } finally {
+    await dump.close();
+  }
+}
+
+/** PicoQuant marks markers with 0x80; quTAG counts them from 100. */
+export function markerTest(format: DumpFormat): (code: number) => boolean {
+  if (/^(ptu|ht|pt)/.test(format)) return (code) => code >= 0x80;
+  if (format.startsWith("qutag")) return (code) => code >= 100;
+  return () => false;
+}
+
+function summary(info: DumpInfo, counter: EventCounter, isMarker: (code: number) => boolean): Inspection {
+  const channels: Record<string, number> = {};
+  let markers = 0;
+  counter.perCode.forEach((count, code) => {
+    if (count > 0) channels[code] = count;
+    if (isMarker(code)) markers += count;
+  });
+  const [first, last] = [counter.first, counter.last].map((event) => (event ? timePs(event, info) : 0n)) as [
+    bigint,
+    bigint,
+  ];
+  return {
+    file: info.file,
+    format: info.format,
+    ...(info.recordType ? { recordType: info.recordType } : {}),
+    records: info.records,
+    events: counter.events,
+    photons: counter.events - markers,
+    markers,
+    overflowRecords: info.overflowRecords,
+    overflowPeriods: info.overflowPeriods,
+    badRecords: info.badRecords,
+    missedEvents: info.missedEvents,
+    dummyRecords: info.dummyRecords,
+    channels,
+    firstPs: String(first),
+    lastPs: String(last),
+    durationPs: String(last - first),
+    resolutionPs: info.resolutionPs,
+    ...(info.dtimeResolutionPs === undefined ? {} : { dtimeResolutionPs: info.dtimeResolutionPs }),
+    outOfOrderSteps: counter.outOfOrderSteps,
+    warnings: info.warnings,
+  };
+}
+
+function timePs(event: { base: bigint; tick: number; dtime: number }, info: DumpInfo): bigint {
+  const ticks = event.base + BigInt(event.tick);
+  const unit = BigInt(Math.round(info.resolutionPs * 1e12));
+  const fine = Math.round(event.dtime * (info.dtimeResolutionPs ?? 0));
+  return (ticks * unit) / 1_000_000_000_000n + BigInt(fine);
+}
+
+async function inspectPreparation(file: string): Promise<Inspection> {
+  const record = await PreparationRecord.open(file);
+  try {
+    const counts = new Float64Array(16);
+    const step = 2 ** 22;
+    for (let first = 0; first < record.pulses; first += step) {
+      for (const byte of await record.read(first, Math.min(step, record.pulses - first))) {
+        counts[byte & 15]!++;
+        counts[byte >> 4]!++;
+      }
+    }
+    const channels = Object.fromEntries(
+      [...counts].map((count, code) => [code, count]).filter(([, count]) => count! > 0),
+    );
+    return {
+      file,
+      format: "preparation",
+      records: record.pulses,
+      events: record.pulses,
+      photons: 0,
+      markers: 0,
+      overflowRecords: 0,
+      overflowPeriods: 0,
+      channels,
+      firstPs: "0",
+      lastPs: "0",
+      durationPs: "0",
+      resolutionPs: 0,
+      outOfOrderSteps: 0,
+      warnings: [],
+    };
+  } finally {
+    await record.close();
+  }
+}

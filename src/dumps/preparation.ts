@@ -1,0 +1,51 @@
+/**
+ * The preparation record of a prepare-and-measure source (CONTRACT.md): 4 bits a pulse, two pulses a byte, the even pulse
+ * in the low nibble; bit 0 the bit, bit 1 the basis (0 Z, 1 X), bits 2–3 the intensity's index. No header.
+ */
+import { type FileHandle, open } from "node:fs/promises";
+import { QkdError } from "../errors.js";
+
+/** Random access: what Alice's pulses were. Nothing larger than what is asked for is held. */
+export class PreparationRecord {
+  private constructor(
+    readonly file: string,
+    private readonly handle: FileHandle,
+    /** Pulses in the record. */
+    readonly pulses: number,
+  ) {}
+
+  /** @throws QkdError FILE_UNREADABLE */
+  static async open(file: string): Promise<PreparationRecord> {
+    const unreadable = (cause: unknown) => {
+      const why = (cause as NodeJS.ErrnoException).code ?? "unknown";
+      return new QkdError("FILE_UNREADABLE", `${file} cannot be read (${why}).`, { file, why }, { cause });
+    };
+    const handle = await open(file, "r").catch((cause: unknown) => {
+      throw unreadable(cause);
+    });
+    const stat = await handle.stat();
+    if (!stat.isFile()) {
+      await handle.close();
+      throw unreadable(Object.assign(new Error("no file"), { code: stat.isDirectory() ? "EISDIR" : "EINVAL" }));
+    }
+    return new PreparationRecord(file, handle, stat.size * 2);
+  }
+
+  /** Bytes that hold pulses [first, first + count); pulse n is in byte (n >> 1) − (first >> 1). */
+  async read(first: number, count: number): Promise<Uint8Array> {
+    const from = Math.floor(first / 2);
+    const bytes = new Uint8Array(Math.max(0, Math.ceil((first + count) / 2) - from));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const { bytesRead } = await this.handle.read(bytes, filled, bytes.length - filled, from + filled);
+      if (bytesRead === 0)
+        throw new QkdError("FILE_UNREADABLE", `${this.file} became shorter while it was read.`, { file: this.file });
+      filled += bytesRead;
+    }
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}

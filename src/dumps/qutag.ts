@@ -1,0 +1,58 @@
+/**
+ * quTAG / quTAU binary (FORMATS.md 3; qutools tdcbase.h, TDC_writeTimestamps): 40-byte private header (only the magic is
+ * used), then records { u64 time ps, u16 channel }; `qutag_raw` is the same without header. Channels are 0-based;
+ * codes of 100 and more are markers. Files need not be sorted; times exceed 2^53.
+ */
+import { newInfo, StreamDump, scaleOfPs } from "./dump.js";
+import { dumpError } from "./faults.js";
+import { type RecordDecoder, readRecords } from "./records.js";
+import type { ByteSource } from "./source.js";
+import type { Dump, OpenOptions } from "./types.js";
+
+export const qutagMagic = [0x87, 0xb3, 0x91, 0xfa] as const;
+const headerBytes = 40;
+
+/** @throws QkdError DUMP_BAD_MAGIC, DUMP_TRUNCATED_HEADER */
+export async function openQutag(source: ByteSource, options: OpenOptions): Promise<Dump> {
+  const header = new Uint8Array(headerBytes);
+  const got = await source.read(header);
+  if (got < 4 || qutagMagic.some((byte, i) => header[i] !== byte))
+    throw dumpError("DUMP_BAD_MAGIC", source.name, "this is no quTAG binary file (its magic is not 87 B3 91 FA)", {
+      offset: 0,
+    });
+  if (got < headerBytes)
+    throw dumpError("DUMP_TRUNCATED_HEADER", source.name, "the file ends inside its header", { offset: got });
+  return qutagDump("qutag", source, options);
+}
+
+export async function openQutagRaw(source: ByteSource, options: OpenOptions): Promise<Dump> {
+  return qutagDump("qutag_raw", source, options);
+}
+
+function qutagDump(format: "qutag" | "qutag_raw", source: ByteSource, options: OpenOptions): Dump {
+  const info = newInfo(format, source.name, 1);
+  return new StreamDump(info, source, () => readRecords(source, info, qutagDecoder(), options), scaleOfPs(1n));
+}
+
+function qutagDecoder(): RecordDecoder {
+  return {
+    recordBytes: 10,
+    decode({ view }, from, count, out) {
+      const { tick, code } = out;
+      const high = view.getUint32(from * 10 + 4, true);
+      out.base = BigInt(high) << 32n;
+      let length = out.length;
+      let i = from;
+      for (; i < count; i++) {
+        const at = i * 10;
+        const above = view.getUint32(at + 4, true) - high;
+        // Past 2^20 · 2^32 the offset would leave the exact range: a new base begins.
+        if (above > 1_048_576 || above < -1_048_576) break;
+        tick[length] = above * 4294967296 + view.getUint32(at, true);
+        code[length++] = view.getUint8(at + 8);
+      }
+      out.length = length;
+      return i;
+    },
+  };
+}
