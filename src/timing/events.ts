@@ -1,0 +1,172 @@
+/**
+ * A dump's events by detector: channels become indices into the end's detector list, the clock channel its own index,
+ * everything else is left out and counted. Small steps back in file order are put right.
+ */
+import type { TagBatch } from "../dumps/types.js";
+import { QkdError } from "../errors.js";
+import type { Link } from "../link.js";
+
+/** Index of the source's clock among detector indices. */
+export const clockIndex = 255;
+
+/** Sorted events; `dt` ps after `base`. */
+export interface DetectorBatch {
+  readonly base: bigint;
+  readonly dt: Float64Array;
+  readonly detector: Uint8Array;
+  readonly gapBefore: boolean;
+}
+
+/** Steps back up to this are put right across batches; real instruments write a clock up to ~0.1 µs late. */
+const reorderPs = 1_000_000;
+
+/** An end's events, with as much read ahead as acquisition asks for; nothing read ahead is lost. */
+export class EventStream {
+  /** Events of named detectors read so far, the clock's left out. */
+  detections = 0;
+  /** Channels that the link does not name, by count. */
+  readonly unnamed = new Map<number, number>();
+  private readonly perIndex = new Map<number, number>();
+  private readonly ahead: DetectorBatch[] = [];
+  private readonly batches: AsyncIterator<DetectorBatch>;
+  private ended = false;
+
+  constructor(
+    events: AsyncIterable<TagBatch>,
+    private readonly end: Link["alice"],
+  ) {
+    this.batches = sorted(this.named(events))[Symbol.asyncIterator]();
+  }
+
+  /** Reads until `enough` says so of what is ahead, or the dump ends. */
+  async readAhead(enough: (ahead: readonly DetectorBatch[]) => boolean): Promise<readonly DetectorBatch[]> {
+    while (!this.ended && !enough(this.ahead)) {
+      const next = await this.batches.next();
+      if (next.done) this.ended = true;
+      else this.ahead.push(next.value);
+    }
+    return this.ahead;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<DetectorBatch> {
+    for (;;) {
+      const next = this.ahead.shift();
+      if (next) yield next;
+      else if (this.ended) return;
+      else await this.readAhead((ahead) => ahead.length > 0);
+    }
+  }
+
+  /**
+   * Once enough was read: do the dump's channels fit the description?
+   * @throws QkdError LINK_CHANNEL_UNKNOWN
+   */
+  checkChannels(name: string): void {
+    const wanted = (this.end.detectors ?? []).map(({ channel }) => channel);
+    const silent = wanted.filter((_, index) => !this.perIndex.get(index));
+    const others = [...this.unnamed.keys()].filter((channel) => channel < 0x80);
+    if (silent.length === 0 || others.length === 0) return;
+    throw new QkdError(
+      "LINK_CHANNEL_UNKNOWN",
+      `${name}: the dump has events on channels ${others.join(", ")}, which the link does not name, and none on ` +
+        `${silent.join(", ")}, which it does. Correct the detectors' channels (quTAG binary counts from 0).`,
+      { end: name, unnamed: others, silent },
+    );
+  }
+
+  private async *named(events: AsyncIterable<TagBatch>): AsyncGenerator<DetectorBatch> {
+    const index = new Int16Array(256).fill(-1);
+    (this.end.detectors ?? []).forEach(({ channel }, i) => {
+      index[channel] = i;
+    });
+    if (this.end.clockChannel) index[this.end.clockChannel.channel] = clockIndex;
+    for await (const { base, dt, channel, length, gapBefore } of events) {
+      const perCode = new Float64Array(256);
+      const kept = new Float64Array(length);
+      const detector = new Uint8Array(length);
+      let n = 0;
+      for (let i = 0; i < length; i++) {
+        const code = channel[i]!;
+        perCode[code]!++;
+        const at = index[code]!;
+        if (at < 0) continue;
+        kept[n] = dt[i]!;
+        detector[n++] = at;
+      }
+      this.count(perCode, index);
+      yield { base, dt: kept.subarray(0, n), detector: detector.subarray(0, n), gapBefore };
+    }
+  }
+
+  private count(perCode: Float64Array, index: Int16Array): void {
+    perCode.forEach((count, code) => {
+      if (count === 0) return;
+      const at = index[code]!;
+      if (at < 0) this.unnamed.set(code, (this.unnamed.get(code) ?? 0) + count);
+      else this.perIndex.set(at, (this.perIndex.get(at) ?? 0) + count);
+      if (at >= 0 && at !== clockIndex) this.detections += count;
+    });
+  }
+}
+
+/** Puts small steps back right: events of the last microsecond wait for the next batch. */
+async function* sorted(batches: AsyncIterable<DetectorBatch>): AsyncGenerator<DetectorBatch> {
+  let held: DetectorBatch | undefined;
+  for await (const batch of batches) {
+    const joined = insertionSort(held && !batch.gapBefore ? join(held, batch) : batch);
+    if (held && batch.gapBefore) yield held;
+    const { dt } = joined;
+    let cut = dt.length;
+    const border = (dt[dt.length - 1] ?? 0) - reorderPs;
+    while (cut > 0 && dt[cut - 1]! > border) cut--;
+    held = part(joined, cut, dt.length, false);
+    if (cut > 0) yield part(joined, 0, cut, joined.gapBefore);
+    else held = { ...held, gapBefore: joined.gapBefore };
+  }
+  if (held && held.dt.length > 0) yield held;
+}
+
+function part(batch: DetectorBatch, from: number, to: number, gapBefore: boolean): DetectorBatch {
+  return { base: batch.base, dt: batch.dt.subarray(from, to), detector: batch.detector.subarray(from, to), gapBefore };
+}
+
+function join(a: DetectorBatch, b: DetectorBatch): DetectorBatch {
+  const shift = Number(b.base - a.base);
+  const dt = new Float64Array(a.dt.length + b.dt.length);
+  dt.set(a.dt);
+  for (let i = 0; i < b.dt.length; i++) dt[a.dt.length + i] = b.dt[i]! + shift;
+  const detector = new Uint8Array(dt.length);
+  detector.set(a.detector);
+  detector.set(b.detector, a.detector.length);
+  return { base: a.base, dt, detector, gapBefore: a.gapBefore };
+}
+
+/** Stable; linear on what is nearly sorted. A batch far out of order falls back to a full sort. */
+function insertionSort(batch: DetectorBatch): DetectorBatch {
+  const { dt, detector } = batch;
+  let moves = 0;
+  for (let i = 1; i < dt.length; i++) {
+    const t = dt[i]!;
+    if (t >= dt[i - 1]!) continue;
+    const d = detector[i]!;
+    let j = i;
+    while (j > 0 && dt[j - 1]! > t) {
+      dt[j] = dt[j - 1]!;
+      detector[j] = detector[--j]!;
+    }
+    dt[j] = t;
+    detector[j] = d;
+    moves += i - j;
+    if (moves > 64 * dt.length + 4096) return fullSort(batch);
+  }
+  return batch;
+}
+
+function fullSort(batch: DetectorBatch): DetectorBatch {
+  const order = Uint32Array.from(batch.dt, (_, i) => i).sort((a, b) => batch.dt[a]! - batch.dt[b]! || a - b);
+  return {
+    ...batch,
+    dt: Float64Array.from(order, (i) => batch.dt[i]!),
+    detector: Uint8Array.from(order, (i) => batch.detector[i]!),
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * An end's events by block of clock time (FORMULAS.md 9: never by counts), times as ps after the block's start, with the
+ * dead-time rule applied to all of its clicks.
+ */
+import type { DetectorBatch } from "./events.js";
+import { DeadTime } from "./types.js";
+
+export interface EventBlock {
+  readonly index: number;
+  /** Clock time of the block's start, ps. */
+  readonly start: bigint;
+  /** After `start`, ps, ascending. */
+  readonly times: Float64Array;
+  readonly detector: Uint8Array;
+  /** 1 = vetoed by the dead-time rule. */
+  readonly vetoed: Uint8Array;
+}
+
+/**
+ * @param boundary clock time at which block `index` starts; events before block 0 are left out
+ * @param togetherPs clicks this close to an accepted one belong to its slot
+ */
+export async function* eventBlocks(
+  events: AsyncIterable<DetectorBatch>,
+  boundary: (index: number) => bigint,
+  deadTimePs: number,
+  togetherPs: number,
+): AsyncGenerator<EventBlock> {
+  const dead = new DeadTime(deadTimePs);
+  let draft = new Draft(0, boundary(0));
+  let end = Number(boundary(1) - draft.start);
+  let group = 0;
+  let last = Number.NEGATIVE_INFINITY;
+  for await (const { base, dt, detector } of events) {
+    let shift = Number(base - draft.start);
+    for (let i = 0; i < dt.length; i++) {
+      let t = shift + dt[i]!;
+      while (t >= end) {
+        yield draft.done();
+        const step = end;
+        draft = new Draft(draft.index + 1, boundary(draft.index + 1));
+        end = Number(boundary(draft.index + 1) - draft.start);
+        dead.shift(step);
+        last -= step;
+        shift -= step;
+        t = shift + dt[i]!;
+      }
+      if (t - last > togetherPs) group++;
+      const vetoed = dead.vetoes(t, group);
+      if (!vetoed) last = t;
+      if (t >= 0) draft.add(t, detector[i]!, vetoed);
+    }
+  }
+  if (!draft.empty || draft.index === 0) yield draft.done();
+}
+
+class Draft {
+  private times = new Float64Array(16_384);
+  private detector = new Uint8Array(16_384);
+  private vetoed = new Uint8Array(16_384);
+  private length = 0;
+
+  constructor(
+    readonly index: number,
+    readonly start: bigint,
+  ) {}
+
+  get empty(): boolean {
+    return this.length === 0;
+  }
+
+  add(time: number, detector: number, vetoed: boolean): void {
+    if (this.length === this.times.length) this.grow();
+    this.times[this.length] = time;
+    this.detector[this.length] = detector;
+    this.vetoed[this.length++] = vetoed ? 1 : 0;
+  }
+
+  done(): EventBlock {
+    const { index, start, length } = this;
+    const [times, detector, vetoed] = [this.times, this.detector, this.vetoed].map((list) => list.subarray(0, length));
+    return {
+      index,
+      start,
+      times: times as Float64Array,
+      detector: detector as Uint8Array,
+      vetoed: vetoed as Uint8Array,
+    };
+  }
+
+  private grow(): void {
+    const size = this.times.length * 2;
+    const [times, detector, vetoed] = [new Float64Array(size), new Uint8Array(size), new Uint8Array(size)];
+    times.set(this.times);
+    detector.set(this.detector);
+    vetoed.set(this.vetoed);
+    this.times = times;
+    this.detector = detector;
+    this.vetoed = vetoed;
+  }
+}

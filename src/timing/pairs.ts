@@ -1,0 +1,414 @@
+/**
+ * Clock recovery and coincidences of an entanglement-based link, both ends.
+ *
+ *   Bob → Alice  pairs.coarse      his first times, rounded to microseconds
+ *   Alice → Bob  pairs.segment     coarse offset found: a short stretch of his clock to be disclosed and thrown away
+ *   Bob → Alice  pairs.disclosed   times and detectors of that stretch
+ *   Alice → Bob  pairs.lock        offset, drift, his detectors' delays, where blocks begin
+ *
+ * then for each block
+ *
+ *   Bob → Alice  pairs.times       his times, corrected by his delays and rounded to half the window's half width
+ *   Alice → Bob  pairs.slots       which of his events form a slot
+ *
+ * Times are side channels (FORMULAS.md 9): delays are calibrated on the stretch that makes no key.
+ */
+import { z } from "zod";
+import { BitString } from "../bits.js";
+import { decodeSlots, encodeSlots } from "../channel/encoding.js";
+import { wireBits, wireBytes, wireCount } from "../channel/schemas.js";
+import type { BlockChannel } from "../channel/types.js";
+import { QkdError } from "../errors.js";
+import type { Link } from "../link.js";
+import { detectorDelays } from "./delays.js";
+import { clockIndex, type DetectorBatch, type EventStream } from "./events.js";
+import type { EventBlock } from "./pair-blocks.js";
+import { type LinkedSlots, PairLinker } from "./pair-linker.js";
+import { coarseOffset, fineClock, lowerBound } from "./pair-search.js";
+import type { NoLock } from "./types.js";
+
+const coarseBinPs = 4_096_000;
+const coarseWindowPs = 262_144 * coarseBinPs;
+const largestOffsetPs = 1.1e12;
+const largestDrift = 12e-6;
+const calibrationPairs = 600;
+const shortestSegmentPs = 2e10;
+const longestSegmentPs = 1e13;
+const gateSigmas = 5;
+
+/** What both ends know once they are locked; public. */
+export interface PairLock {
+  readonly locked: true;
+  /** t_b = t_a + offset + drift·(t_a − reference): offset and reference whole ps. */
+  readonly offset: bigint;
+  readonly drift: number;
+  readonly reference: bigint;
+  readonly halfWidthPs: number;
+  /** This end's detectors, ps after the first. */
+  readonly delays: readonly number[];
+  /** Disclosed stretch in this end's clock; block 0 starts at its end. */
+  readonly disclosed: { readonly from: bigint; readonly to: bigint };
+  /** Alice: click statistics of the disclosed stretch, where bits of both ends are known. */
+  readonly calibration?: CalibrationClicks;
+}
+
+export interface CalibrationClicks {
+  readonly siftedBits: number;
+  readonly errors: number;
+  readonly pairs: number;
+  readonly exclusive: number;
+}
+
+const decimal = z.string().regex(/^-?\d{1,30}$/);
+const coarseSchema = z.strictObject({ base: decimal, count: wireCount, times: wireBytes });
+const segmentSchema = z.strictObject({
+  reason: z.enum(["NO_DETECTIONS", "NO_LOCK"]).nullable(),
+  from: decimal,
+  to: decimal,
+});
+const disclosedSchema = z.strictObject({ base: decimal, count: wireCount, times: wireBytes, detectors: wireBytes });
+const lockSchema = z.strictObject({
+  reason: z.enum(["NO_DETECTIONS", "NO_LOCK"]).nullable(),
+  offset: decimal,
+  drift: z.number(),
+  reference: decimal,
+  halfWidthPs: z.number().positive(),
+  delays: z.array(z.number()).max(64),
+});
+
+export async function acquirePairsAsBob(
+  channel: BlockChannel,
+  events: EventStream,
+  link: Link,
+): Promise<PairLock | NoLock> {
+  const ahead = await events.readAhead((batches) => spanPs(batches) >= coarseWindowPs);
+  events.checkChannels("bob");
+  const base = ahead[0]?.base ?? 0n;
+  const { times } = collect(ahead, base);
+  const window = times.subarray(0, lowerBound(times, (times[0] ?? 0) + coarseWindowPs));
+  const coarse = window.map((t) => Math.round(t / coarseBinPs));
+  await channel.send("pairs.coarse", { base: String(base), count: coarse.length, times: encodeRising(coarse) });
+  const segment = await channel.receive("pairs.segment", segmentSchema);
+  if (segment.reason) return noLock(segment.reason, "coarse offset");
+  const disclosed = { from: BigInt(segment.from), to: BigInt(segment.to) };
+  if (disclosed.to <= disclosed.from || disclosed.to - disclosed.from > BigInt(longestSegmentPs))
+    throw new QkdError(
+      "CHANNEL_MESSAGE_INVALID",
+      "Alice asks for a stretch of events to be disclosed that is out of bounds.",
+    );
+  const more = await events.readAhead((batches) => endsAfter(batches, disclosed.to));
+  const all = collect(more, disclosed.from);
+  const from = lowerBound(all.times, 0);
+  const to = lowerBound(all.times, Number(disclosed.to - disclosed.from));
+  await channel.send("pairs.disclosed", {
+    base: segment.from,
+    count: to - from,
+    times: encodeRising(all.times.subarray(from, to)),
+    detectors: all.detector.slice(from, to),
+  });
+  const lock = await channel.receive("pairs.lock", lockSchema);
+  if (lock.reason) return noLock(lock.reason, "fine offset");
+  const own = link.bob.detectors!.length;
+  if (lock.delays.length !== own)
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's delays do not fit Bob's detectors.");
+  return {
+    locked: true,
+    offset: BigInt(lock.offset),
+    drift: lock.drift,
+    reference: BigInt(lock.reference),
+    halfWidthPs: lock.halfWidthPs,
+    delays: lock.delays,
+    disclosed,
+  };
+}
+
+export async function acquirePairsAsAlice(
+  channel: BlockChannel,
+  events: EventStream,
+  link: Link,
+): Promise<PairLock | NoLock> {
+  const bob = await channel.receive("pairs.coarse", coarseSchema);
+  const bobBase = BigInt(bob.base);
+  const coarse = decodeRising(bob.times, bob.count, 2 ** 40).map((bin) => bin * coarseBinPs);
+  const search = await searchCoarse(events, bobBase, coarse);
+  events.checkChannels("alice");
+  const give = async (reason: "NO_DETECTIONS" | "NO_LOCK") => {
+    await channel.send("pairs.segment", { reason, from: "0", to: "0" });
+    return noLock(reason, "coarse offset");
+  };
+  if (bob.count === 0 || search.times.length === 0) return give("NO_DETECTIONS");
+  if (!search.found) return give("NO_LOCK");
+  const { origin, found } = search;
+
+  const segment = chooseSegment(search, coarse, bobBase);
+  await channel.send("pairs.segment", { reason: null, from: String(segment.from), to: String(segment.to) });
+  const disclosed = await channel.receive("pairs.disclosed", disclosedSchema);
+  const length = Number(segment.to - segment.from);
+  const bobTimes = decodeRising(disclosed.times, disclosed.count, length);
+  if (
+    disclosed.detectors.length !== disclosed.count ||
+    disclosed.detectors.some((d) => d >= link.bob.detectors!.length)
+  )
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's disclosed detectors do not fit his list.");
+  const start = segment.from - BigInt(Math.round(found.offset));
+  const ahead = await events.readAhead((batches) => endsAfter(batches, start + BigInt(length + 10 * coarseBinPs)));
+  const own = collect(ahead, start);
+  const nearby = own.times.subarray(0, lowerBound(own.times, length + 10 * coarseBinPs));
+  const clock = fineClock(nearby, bobTimes, 0, 4 * coarseBinPs, largestDrift);
+  if (!clock) {
+    await channel.send("pairs.lock", {
+      reason: "NO_LOCK",
+      offset: "0",
+      drift: 0,
+      reference: "0",
+      halfWidthPs: 1,
+      delays: [],
+    });
+    return noLock("NO_LOCK", "fine offset");
+  }
+  const sides = {
+    alice: { times: nearby, detector: own.detector },
+    bob: { times: bobTimes, detector: disclosed.detectors },
+  };
+  const delays = detectorDelays(sides, clock, link.alice.detectors!.length, link.bob.detectors!.length);
+  const offset = segment.from - start + BigInt(Math.round(clock.offset + delays.offset));
+  const reference = start + BigInt(Math.round(clock.reference));
+  const halfWidthPs = link.window?.halfWidthPs ?? Math.max(1, Math.round(gateSigmas * delays.sigma));
+  const lock = {
+    offset: String(offset),
+    drift: clock.drift,
+    reference: String(reference),
+    halfWidthPs,
+    delays: delays.bob,
+  };
+  await channel.send("pairs.lock", { reason: null, ...lock });
+  const toAlice = (bobTime: bigint) => bobTime - offset;
+  return {
+    locked: true,
+    offset,
+    drift: clock.drift,
+    reference,
+    halfWidthPs,
+    delays: delays.alice,
+    disclosed: { from: toAlice(segment.from), to: toAlice(segment.to) },
+    calibration: calibrationClicks(sides, clock, delays, link, halfWidthPs),
+  };
+
+  function chooseSegment(search: CoarseSearch, bobCoarse: Float64Array, base: bigint) {
+    const aliceStart = origin + BigInt(Math.floor(search.times[0]!)) + BigInt(Math.round(found!.offset));
+    const bobStart = base + BigInt(Math.floor(bobCoarse[0]!));
+    const from = aliceStart > bobStart ? aliceStart : bobStart;
+    const wanted = calibrationPairs / search.pairsPerPs;
+    return { from, to: from + BigInt(Math.round(Math.min(longestSegmentPs, Math.max(shortestSegmentPs, wanted)))) };
+  }
+}
+
+interface CoarseSearch {
+  readonly origin: bigint;
+  readonly times: Float64Array;
+  readonly found: { readonly offset: number } | undefined;
+  readonly pairsPerPs: number;
+}
+
+/** Offsets are absolute, or counted from the first events where the two clocks started at unrelated times. */
+async function searchCoarse(events: EventStream, bobBase: bigint, coarse: Float64Array): Promise<CoarseSearch> {
+  const first = await events.readAhead((batches) => batches.length > 0);
+  const origin = first[0]?.base ?? 0n;
+  const bobStart = Number(bobBase - origin) + (coarse[0] ?? 0);
+  const apart = bobStart - (first[0]?.dt[0] ?? 0);
+  const middle = Math.abs(apart) < 3 * largestOffsetPs ? 0 : apart;
+  const until = bobStart - middle + largestOffsetPs + coarseWindowPs;
+  const ahead = await events.readAhead((batches) => endsAfter(batches, origin + BigInt(Math.ceil(until))));
+  const { times } = collect(ahead, origin);
+  const bob = coarse.map((t) => t + Number(bobBase - origin));
+  const found = coarseOffset(times, bob, coarseBinPs, middle - largestOffsetPs, middle + largestOffsetPs);
+  if (!found) return { origin, times, found: undefined, pairsPerPs: 0 };
+  // Pairs of the overlap from the height of the peak: z = pairs / sqrt(N_a N_b / bins).
+  const overlap =
+    Math.min(bob[bob.length - 1]!, times[times.length - 1]! + found.offset) -
+    Math.max(bob[0]!, times[0]! + found.offset);
+  const share = Math.min(1, Math.max(0.01, overlap / coarseWindowPs));
+  const pairs = found.z * Math.sqrt((bob.length * times.length * share) / 262_144);
+  return { origin, times, found, pairsPerPs: pairs / Math.max(1, overlap) };
+}
+
+function noLock(reason: "NO_DETECTIONS" | "NO_LOCK", step: string): NoLock {
+  return { locked: false, reason, details: { step } };
+}
+
+/** Where block `index` starts in this end's clock. */
+export function blockBoundary(role: "alice" | "bob", lock: PairLock, seconds: number): (index: number) => bigint {
+  const length = BigInt(Math.round(seconds * 1e12));
+  return (index) => {
+    if (role === "alice") return lock.disclosed.to + BigInt(index) * length;
+    // Alice's block start seen on Bob's clock; her first block starts where the disclosed stretch ends.
+    const alice = lock.disclosed.to - lock.offset + BigInt(index) * length;
+    return alice + lock.offset + BigInt(Math.round(Number(alice - lock.reference) * lock.drift));
+  };
+}
+
+// One block ------------------------------------------------------------------------------------------------------------
+
+const timesSchema = z.strictObject({ count: wireCount, times: wireBytes });
+const slotsSchema = z.strictObject({ count: wireCount, firsts: wireBytes, counts: wireBytes, single: wireBytes });
+
+export interface PairBlock {
+  readonly slots: number;
+  /** Mask over this end's detectors. */
+  readonly clicks: Uint8Array;
+  readonly vetoed: Uint8Array;
+  readonly single: BitString;
+}
+
+export async function pairAsBob(channel: BlockChannel, lock: PairLock, block: EventBlock): Promise<PairBlock> {
+  const grid = gridOf(lock);
+  const { times, order } = corrected(block, lock.delays, grid);
+  await channel.send("pairs.times", { count: times.length, times: encodeRising(times) });
+  const alice = await channel.receive("pairs.slots", slotsSchema);
+  const firsts = decodeSlots(alice.firsts, alice.count, times.length);
+  if (alice.counts.length !== alice.count)
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's slots lack their counts.");
+  const clicks = new Uint8Array(alice.count);
+  const vetoed = new Uint8Array(alice.count);
+  let end = 0;
+  for (let slot = 0; slot < alice.count; slot++) {
+    const first = firsts[slot]!;
+    if (first < end || alice.counts[slot] === 0)
+      throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice puts an event of Bob's into two slots, or none into one.");
+    end = first + alice.counts[slot]!;
+    if (end > times.length) throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice names events that Bob does not have.");
+    vetoed[slot] = block.vetoed[order[first]!]!;
+    for (let i = first; i < end; i++) clicks[slot]! |= 1 << block.detector[order[i]!]!;
+  }
+  return { slots: alice.count, clicks, vetoed, single: wireBits(alice.single, alice.count) };
+}
+
+export async function pairAsAlice(
+  channel: BlockChannel,
+  lock: PairLock,
+  block: EventBlock,
+  linker: PairLinker,
+  seconds: number,
+): Promise<PairBlock & { linked: LinkedSlots }> {
+  const bob = await channel.receive("pairs.times", timesSchema);
+  const grid = gridOf(lock);
+  const bobStart = blockBoundary(
+    "bob",
+    { ...lock, disclosed: { ...lock.disclosed, to: lock.disclosed.to + lock.offset } },
+    seconds,
+  )(block.index);
+  const bobTimes = decodeRising(bob.times, bob.count, (seconds * 1e12 * 1.001) / grid + 1e6).map((unit) => unit * grid);
+  const own = corrected(block, lock.delays, 1);
+  const sinceReference = Number(block.start - lock.reference);
+  const atStart = Number(block.start - bobStart + lock.offset) + sinceReference * lock.drift;
+  const linked = linker.link(own.times, bobTimes, { offset: atStart, drift: lock.drift }, sinceReference);
+  const clicks = new Uint8Array(linked.slots);
+  const vetoed = new Uint8Array(linked.slots);
+  const single = BitString.zeros(linked.slots);
+  for (let slot = 0; slot < linked.slots; slot++) {
+    const first = linked.aliceFirst[slot]!;
+    vetoed[slot] = block.vetoed[own.order[first]!]!;
+    for (let i = 0; i < linked.aliceCount[slot]!; i++) clicks[slot]! |= 1 << block.detector[own.order[first + i]!]!;
+    if (linked.aliceCount[slot] === 1 && linked.bobCount[slot] === 1) single.bytes[slot >>> 3]! |= 1 << (slot & 7);
+  }
+  await channel.send("pairs.slots", {
+    count: linked.slots,
+    firsts: encodeSlots(Float64Array.from(linked.bobFirst)),
+    counts: linked.bobCount.slice(),
+    single: single.bytes,
+  });
+  return { slots: linked.slots, clicks, vetoed, single, linked };
+}
+
+function gridOf(lock: PairLock): number {
+  return Math.max(1, Math.ceil(lock.halfWidthPs / 2));
+}
+
+/** Times with the detectors' delays taken off, in units of `grid`, sorted; `order` leads back to the block's events. */
+function corrected(
+  block: EventBlock,
+  delays: readonly number[],
+  grid: number,
+): { times: Float64Array; order: Uint32Array } {
+  const size = block.times.length;
+  const times = new Float64Array(size);
+  const order = new Uint32Array(size);
+  for (let i = 0; i < size; i++) {
+    const t = Math.max(0, Math.round((block.times[i]! - delays[block.detector[i]!]!) / grid));
+    let j = i;
+    while (j > 0 && times[j - 1]! > t) {
+      times[j] = times[j - 1]!;
+      order[j] = order[--j]!;
+    }
+    times[j] = t;
+    order[j] = i;
+  }
+  return { times, order };
+}
+
+function calibrationClicks(
+  sides: Parameters<typeof detectorDelays>[0],
+  clock: { offset: number; drift: number; reference: number },
+  delays: ReturnType<typeof detectorDelays>,
+  link: Link,
+  halfWidthPs: number,
+): CalibrationClicks {
+  const { alice, bob } = sides;
+  const a = sortedBy(alice.times, (t, i) => t - delays.alice[alice.detector[i]!]!);
+  const b = sortedBy(bob.times, (t, i) => t - delays.bob[bob.detector[i]!]!);
+  const offset = clock.offset + delays.offset - clock.drift * clock.reference;
+  const linked = new PairLinker(halfWidthPs).link(a.times, b.times, { offset, drift: clock.drift }, 0);
+  let [siftedBits, errors] = [0, 0];
+  const flip = link.correlation === "opposite" ? 1 : 0;
+  for (let slot = 0; slot < linked.slots; slot++) {
+    if (linked.aliceCount[slot] !== 1 || linked.bobCount[slot] !== 1) continue;
+    const atAlice = link.alice.detectors![alice.detector[a.order[linked.aliceFirst[slot]!]!]!]!;
+    const atBob = link.bob.detectors![bob.detector[b.order[linked.bobFirst[slot]!]!]!]!;
+    if (atAlice.basis !== atBob.basis) continue;
+    siftedBits++;
+    if (atAlice.bit !== (atBob.bit ^ flip)) errors++;
+  }
+  return { siftedBits, errors, pairs: linked.pairs, exclusive: linked.exclusive };
+}
+
+function sortedBy(times: Float64Array, key: (time: number, index: number) => number) {
+  const keys = times.map(key);
+  const order = Uint32Array.from(keys, (_, i) => i).sort((x, y) => keys[x]! - keys[y]!);
+  return { times: Float64Array.from(order, (i) => keys[i]!), order };
+}
+
+function collect(batches: readonly DetectorBatch[], origin: bigint): { times: Float64Array; detector: Uint8Array } {
+  const size = batches.reduce((sum, { dt }) => sum + dt.length, 0);
+  const times = new Float64Array(size);
+  const detector = new Uint8Array(size);
+  let n = 0;
+  for (const batch of batches) {
+    const shift = Number(batch.base - origin);
+    for (let i = 0; i < batch.dt.length; i++) {
+      if (batch.detector[i] === clockIndex) continue;
+      detector[n] = batch.detector[i]!;
+      times[n++] = shift + batch.dt[i]!;
+    }
+  }
+  const from = lowerBound(times.subarray(0, n), 0);
+  return { times: times.subarray(from, n), detector: detector.subarray(from, n) };
+}
+
+function spanPs(batches: readonly DetectorBatch[]): number {
+  const [first, last] = [batches[0], batches[batches.length - 1]];
+  return first && last ? Number(last.base - first.base) + last.dt[last.dt.length - 1]! - first.dt[0]! : 0;
+}
+
+function endsAfter(batches: readonly DetectorBatch[], time: bigint): boolean {
+  const last = batches[batches.length - 1];
+  return last !== undefined && last.base + BigInt(last.dt[last.dt.length - 1] ?? 0) > time;
+}
+
+/** Rising but not strictly: the index is added, so that neighbours differ. */
+function encodeRising(values: Float64Array): Uint8Array {
+  return encodeSlots(values.map((value, i) => value + i));
+}
+
+function decodeRising(bytes: Uint8Array, count: number, end: number): Float64Array {
+  return decodeSlots(bytes, count, end + count + 1).map((value, i) => value - i);
+}

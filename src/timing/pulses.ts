@@ -1,0 +1,263 @@
+/**
+ * Clock recovery of a prepare-and-measure link, both ends.
+ *
+ *   Bob         period and phase from his detections (comb.ts), narrowed by the source's clock where he records it
+ *   Bob → Alice pulses.slots   slots of his first detections, counted from his own zero
+ *   Alice → Bob pulses.shift   which pulse his slot 0 is (pulse-shift.ts), or that there is no lock; pulses in the record
+ *
+ * Then Bob follows the clock alone (pulse-tracker.ts) and publishes slot numbers only. What is sent here are slots that
+ * sifting publishes anyway; Alice's intensities stay home, bits and bases are not used.
+ */
+import { z } from "zod";
+import { decodeSlots, encodeSlots } from "../channel/encoding.js";
+import { wireBytes, wireCount } from "../channel/schemas.js";
+import type { BlockChannel } from "../channel/types.js";
+import type { PreparationRecord } from "../dumps/preparation.js";
+import { QkdError } from "../errors.js";
+import type { Link } from "../link.js";
+import { type Comb, findComb } from "./comb.js";
+import { clockIndex, type DetectorBatch, type EventStream } from "./events.js";
+import { findShift, type StrongBits } from "./pulse-shift.js";
+import { PulseTracker } from "./pulse-tracker.js";
+import type { NoLock } from "./types.js";
+
+/** Bob's clock may start this much before or after the record, seconds; and run off by this much. */
+const largestOffsetSeconds = 1.1;
+const largestDrift = 12e-6;
+const acquireDetections = 200_000;
+const acquirePs = 2e12;
+const shiftSlots = 2000;
+/** A gate chosen from the data: this many robust sigmas to each side. */
+const gateSigmas = 5;
+
+export interface BobPulses {
+  readonly locked: true;
+  readonly tracker: PulseTracker;
+  /** Pulses in Alice's record. */
+  readonly pulses: number;
+}
+
+export interface AlicePulses {
+  readonly locked: true;
+  readonly pulses: number;
+}
+
+const slotsSchema = z.strictObject({
+  count: wireCount,
+  slots: wireBytes,
+  guess: z.number(),
+  reason: z.string().nullable(),
+});
+const shiftSchema = z.strictObject({ shift: z.number().nullable(), pulses: wireCount });
+
+export async function acquirePulsesAsBob(
+  channel: BlockChannel,
+  events: EventStream,
+  link: Link,
+): Promise<BobPulses | NoLock> {
+  const ahead = await events.readAhead(
+    (batches) => events.detections >= acquireDetections || spanOf(batches) >= acquirePs,
+  );
+  events.checkChannels("bob");
+  const acquired = acquire(ahead, link);
+  if ("reason" in acquired) {
+    await channel.send("pulses.slots", { count: 0, slots: new Uint8Array(), guess: 0, reason: acquired.reason });
+    await channel.receive("pulses.shift", shiftSchema);
+    return acquired;
+  }
+  const { slots, tracker, guess } = acquired;
+  const body = { count: slots.length, slots: encodeSlots(slots), guess, reason: null };
+  await channel.send("pulses.slots", body);
+  const { shift, pulses } = await channel.receive("pulses.shift", shiftSchema);
+  if (shift === null)
+    return { locked: false, reason: "NO_LOCK", details: { step: "pulse numbers", detections: slots.length } };
+  tracker.renumber(shift);
+  return { locked: true, tracker, pulses };
+}
+
+export async function acquirePulsesAsAlice(
+  channel: BlockChannel,
+  record: PreparationRecord,
+  link: Link,
+): Promise<AlicePulses | NoLock> {
+  const bob = await channel.receive("pulses.slots", slotsSchema);
+  const slots = decodeSlots(bob.slots, bob.count, Number.MAX_SAFE_INTEGER);
+  const found = bob.reason === null && slots.length > 0 ? await shiftOf(slots, record, link, bob.guess) : undefined;
+  await channel.send("pulses.shift", { shift: found?.shift ?? null, pulses: record.pulses });
+  if (found) return { locked: true, pulses: record.pulses };
+  const reason = bob.reason === "NO_DETECTIONS" ? "NO_DETECTIONS" : "NO_LOCK";
+  return { locked: false, reason, details: { step: "pulse numbers", detections: slots.length } };
+}
+
+async function shiftOf(slots: Float64Array, record: PreparationRecord, link: Link, guess: number) {
+  const { pulsePeriodPs, intensities } = link.source!;
+  if (intensities.length < 2)
+    throw new QkdError(
+      "TIMING_NO_CONTRAST",
+      "A source with one intensity gives nothing to number pulses by; decoy intensities are needed.",
+      { protocol: link.protocol },
+    );
+  const reach = Math.ceil((largestOffsetSeconds * 1e12) / pulsePeriodPs);
+  return findShift(slots, strongBits(record), intensities[0]!.probability, {
+    low: -reach - slots[0]!,
+    high: reach - slots[0]!,
+    guess,
+  });
+}
+
+interface Acquired {
+  readonly slots: Float64Array;
+  readonly tracker: PulseTracker;
+  /** Likely shift: the pulse train seems to begin here. */
+  readonly guess: number;
+}
+
+function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock {
+  const origin = ahead[0]?.base ?? 0n;
+  const { times, detector, clock } = flatten(ahead, origin);
+  if (times.length === 0) return { locked: false, reason: "NO_DETECTIONS", details: { detections: 0 } };
+  const period = link.source!.pulsePeriodPs;
+  const hint = link.bob.clockChannel ? clockDrift(clock, period * link.bob.clockChannel.everyPulses) : undefined;
+  const range: [number, number] = hint === undefined ? [-largestDrift, largestDrift] : [hint - 2e-7, hint + 2e-7];
+  const comb = findComb(times, period, range);
+  if (!comb) return { locked: false, reason: "NO_LOCK", details: { step: "pulse period", detections: times.length } };
+  const delays = detectorDelays(times, detector, comb, link.bob.detectors!.length);
+  const phase = comb.phase + delays.first;
+  const halfWidth = link.window?.halfWidthPs ?? chooseHalfWidth(times, detector, { ...comb, phase }, delays.relative);
+  const tracker = new PulseTracker(
+    { time: origin, fraction: phase, pulse: 0, period: comb.period },
+    delays.relative,
+    halfWidth,
+  );
+  const slots = firstSlots(times, detector, { ...comb, phase }, delays.relative, halfWidth);
+  return { slots, tracker, guess: -Math.round((onset(times) - phase) / comb.period) };
+}
+
+function flatten(ahead: readonly DetectorBatch[], origin: bigint) {
+  const size = ahead.reduce((sum, { dt }) => sum + dt.length, 0);
+  const times = new Float64Array(size);
+  const detector = new Uint8Array(size);
+  const clock: number[] = [];
+  let n = 0;
+  for (const batch of ahead) {
+    const shift = Number(batch.base - origin);
+    for (let i = 0; i < batch.dt.length; i++) {
+      if (batch.detector[i] === clockIndex) clock.push(shift + batch.dt[i]!);
+      else {
+        detector[n] = batch.detector[i]!;
+        times[n++] = shift + batch.dt[i]!;
+      }
+    }
+  }
+  return { times: times.subarray(0, n), detector: detector.subarray(0, n), clock };
+}
+
+/** Relative drift from the source's clock, some of whose ticks are missing: a line through tick numbers. */
+function clockDrift(clock: readonly number[], nominal: number): number | undefined {
+  if (clock.length < 8) return undefined;
+  const [first, last] = [clock[0]!, clock[clock.length - 1]!];
+  let [n, sx, sy, sxx, sxy, tick] = [0, 0, 0, 0, 0, 0];
+  let previous = first;
+  for (const time of clock) {
+    tick += Math.round((time - previous) / nominal);
+    previous = time;
+    const y = time - first - tick * nominal;
+    n++;
+    sx += tick;
+    sy += y;
+    sxx += tick * tick;
+    sxy += tick * y;
+  }
+  const spread = n * sxx - sx * sx;
+  if (!(spread > 0) || last <= first) return undefined;
+  const drift = (n * sxy - sx * sy) / spread / nominal;
+  return Math.abs(drift) < 1e-4 ? drift : undefined;
+}
+
+/** Mean residual of each detector's clicks near the common phase: the first detector's, the others after it. */
+function detectorDelays(times: Float64Array, detector: Uint8Array, { period, phase }: Comb, count: number) {
+  const around = new Float64Array(count);
+  const n = new Float64Array(count);
+  const reach = Math.min(period / 4, 2000);
+  for (let pass = 0; pass < 3; pass++) {
+    const sums = new Float64Array(count);
+    n.fill(0);
+    for (let i = 0; i < times.length; i++) {
+      const d = detector[i]!;
+      const t = times[i]! - phase - around[d]!;
+      const residual = t - Math.round(t / period) * period;
+      if (Math.abs(residual) > reach / (pass + 1)) continue;
+      sums[d]! += residual;
+      n[d]!++;
+    }
+    for (let d = 0; d < count; d++) if (n[d]! > 0) around[d]! += sums[d]! / n[d]!;
+  }
+  return { first: around[0]!, relative: Array.from(around, (delay) => delay - around[0]!) };
+}
+
+/** From times alone: robust sigma of the residuals, background taken off by the share outside (FORMULAS.md 9). */
+function chooseHalfWidth(
+  times: Float64Array,
+  detector: Uint8Array,
+  { period, phase }: Comb,
+  delays: readonly number[],
+): number {
+  const residuals = Float64Array.from(times, (time, i) => {
+    const t = time - phase - delays[detector[i]!]!;
+    return Math.abs(t - Math.round(t / period) * period);
+  }).sort();
+  const sigma = residuals[Math.floor(residuals.length / 2)]! / 0.6745;
+  return Math.max(1, Math.min(Math.floor(period / 2), Math.round(gateSigmas * sigma)));
+}
+
+function firstSlots(
+  times: Float64Array,
+  detector: Uint8Array,
+  comb: Comb,
+  delays: readonly number[],
+  halfWidth: number,
+): Float64Array {
+  const slots: number[] = [];
+  for (let i = 0; i < times.length && slots.length < shiftSlots; i++) {
+    const t = times[i]! - comb.phase - delays[detector[i]!]!;
+    const k = Math.round(t / comb.period);
+    if (k >= 0 && Math.abs(t - k * comb.period) <= halfWidth && (slots.length === 0 || k > slots[slots.length - 1]!))
+      slots.push(k);
+  }
+  return Float64Array.from(slots);
+}
+
+/** When the detection rate first reaches half of its median: where the source seems to have started. */
+function onset(times: Float64Array): number {
+  const group = 32;
+  if (times.length < 8 * group) return times[0]!;
+  const gaps: number[] = [];
+  for (let i = group; i < times.length; i += group) gaps.push(times[i]! - times[i - group]!);
+  const usual = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)]!;
+  const start = gaps.findIndex((gap) => gap < 2 * usual);
+  return start > 0 ? times[start * group]! : times[0]!;
+}
+
+function strongBits(record: PreparationRecord): StrongBits {
+  return async (first, count) => {
+    const words = new Uint32Array(Math.ceil(count / 32) + 2);
+    const from = Math.max(0, first);
+    const to = Math.min(record.pulses, first + count + 32);
+    if (to <= from) return words;
+    const bytes = await record.read(from, to - from);
+    const parity = from & 1;
+    for (let pulse = from; pulse < to; pulse++) {
+      const at = pulse - from + parity;
+      const nibble = (bytes[at >> 1]! >> ((at & 1) * 4)) & 15;
+      if (nibble < 4) words[(pulse - first) >>> 5]! |= 1 << ((pulse - first) & 31);
+    }
+    bytes.fill(0);
+    return words;
+  };
+}
+
+function spanOf(batches: readonly DetectorBatch[]): number {
+  const [first, last] = [batches[0], batches[batches.length - 1]];
+  if (!first || !last) return 0;
+  return Number(last.base - first.base) + (last.dt[last.dt.length - 1] ?? 0) - (first.dt[0] ?? 0);
+}
