@@ -2,5 +2,41 @@
 export interface WasmExports {
   readonly memory: WebAssembly.Memory & { readonly buffer: ArrayBuffer };
   heapBase(): number;
+  ldpcDecode(
+    code: number,
+    rows: number,
+    z: number,
+    columns: number,
+    l: number,
+    r: number,
+    messages: number,
+    target: number,
+    pointers: number,
+    tables: number,
+    prior: number,
+    clip: number,
+    iterations: number,
+    alphaFrom: number,
+    alphaTo: number,
+    ramp: number,
+    known: number,
+    knownCount: number,
+  ): number;
+  ldpcDecodeGeneral(
+    rowStart: number,
+    columns: number,
+    m: number,
+    l: number,
+    r: number,
+    target: number,
+    work: number,
+    iterations: number,
+    damping: number,
+  ): number;
+  ldpcSigns(l: number, columns: number, z: number, out: number): void;
+  ldpcSpread(bits: number, count: number, out: number): void;
+  ldpcSyndrome(code: number, rows: number, z: number, doubled: number, out: number): void;
+  multiply(out: number, a: number, b: number, bytes: number, scratch: number): void;
+  multiplyScratch(bytes: number): number;
   xorInto(target: number, source: number, bytes: number): void;
 }

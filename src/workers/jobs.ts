@@ -1,7 +1,13 @@
 /** Every job a worker can do, by name. One file a job family in jobs/. */
 import type { Job } from "./job.js";
+import { ldpcDecodeJob, ldpcSyndromeJob } from "./jobs/ldpc.js";
+import { toeplitzJob } from "./jobs/toeplitz.js";
 
-export const jobs = {} satisfies Record<string, Job<never, unknown>>;
+export const jobs = {
+  toeplitz: toeplitzJob,
+  ldpcSyndrome: ldpcSyndromeJob,
+  ldpcDecode: ldpcDecodeJob,
+} satisfies Record<string, Job<never, unknown>>;
 
 export type Jobs = typeof jobs;
 export type JobName = keyof Jobs;

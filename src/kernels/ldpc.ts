@@ -1,0 +1,343 @@
+/**
+ * Syndromes and syndrome decoding on an instance: quasi-cyclic codes with circulants in whole vectors on the SIMD path,
+ * every other matrix on the general one. `ok` only where H·word = syndrome.
+ */
+import { BitString, byteLength } from "../bits.js";
+import type { LdpcCode, QuasiCyclic } from "../codes/code.js";
+import { QkdError } from "../errors.js";
+import type { WasmInstance } from "./wasm.js";
+
+export interface DecodeOptions {
+  /** Expected share of wrong bits, 0 … 0.5. */
+  readonly qber: number;
+  readonly maxIterations?: number;
+  /** Positions of which `word` says nothing. */
+  readonly punctured?: Uint32Array;
+  /** Positions whose right value is known. */
+  readonly known?: { readonly positions: Uint32Array; readonly values: BitString };
+  /** Where decoding fails on the quasi-cyclic path: this many positions that the decoder is least sure of. */
+  readonly weakest?: number;
+  /** Quasi-cyclic path: `tight` (A-min*, default) or `fast` (normalised min-sum). */
+  readonly arithmetic?: "tight" | "fast";
+}
+
+export interface DecodeResult {
+  readonly ok: boolean;
+  readonly word: BitString;
+  readonly iterations: number;
+  /** Bits in which `word` and Bob's word differ. */
+  readonly corrected: number;
+  readonly weakest?: Uint32Array;
+}
+
+const defaultIterations = 60;
+const padBytes = 64;
+const block = 32;
+
+export function isVector(base: QuasiCyclic | undefined): base is QuasiCyclic {
+  return base !== undefined && base.lifting % block === 0;
+}
+
+/** H·word. @throws QkdError KERNEL_CODE_MISMATCH */
+export function syndrome(wasm: WasmInstance, code: LdpcCode, word: BitString): BitString {
+  checkLength("word", word, code.n);
+  const base = code.quasiCyclic;
+  if (!isVector(base)) return sparseSyndrome(code, word);
+  const table = layerTable(wasm, code, base);
+  const bytes = base.lifting / 8;
+  return wasm.scratch((alloc) => {
+    const stride = 2 * bytes + 8;
+    const doubled = alloc(base.columns * stride + 16);
+    const out = alloc(base.rows * bytes);
+    for (let c = 0; c < base.columns; c++) {
+      const column = word.bytes.subarray(c * bytes, (c + 1) * bytes);
+      wasm.u8.set(column, doubled + c * stride);
+      wasm.u8.set(column, doubled + c * stride + bytes);
+      wasm.u8.set(column.subarray(0, 8), doubled + c * stride + 2 * bytes);
+    }
+    wasm.exports.ldpcSyndrome(table, base.rows, base.lifting, doubled, out);
+    return BitString.from(wasm.u8.subarray(out, out + base.rows * bytes), code.m);
+  });
+}
+
+/** @throws QkdError KERNEL_CODE_MISMATCH, KERNEL_OPTION_INVALID */
+export function decode(
+  wasm: WasmInstance,
+  code: LdpcCode,
+  word: BitString,
+  target: BitString,
+  options: DecodeOptions,
+): DecodeResult {
+  checkDecode(code, word, target, options);
+  const wanted = xorInto(syndrome(wasm, code, word), target);
+  const base = code.quasiCyclic;
+  const noPuncturing = !options.punctured || options.punctured.length === 0;
+  const found =
+    isVector(base) && noPuncturing
+      ? decodeLayered(wasm, code, base, word, wanted, options)
+      : decodeGeneral(wasm, code, word, wanted, options);
+  wanted.zeroise();
+  const { pattern, iterations, weakest } = found;
+  const result = xorInto(pattern, word);
+  const corrected = countDifferences(result, word);
+  const ok = iterations >= 0 && equal(syndrome(wasm, code, result), target);
+  return {
+    ok,
+    word: result,
+    iterations: iterations < 0 ? (options.maxIterations ?? defaultIterations) : iterations,
+    corrected,
+    ...(weakest ? { weakest } : {}),
+  };
+}
+
+/** @throws QkdError KERNEL_CODE_MISMATCH, KERNEL_OPTION_INVALID */
+export function checkDecode(code: LdpcCode, word: BitString, target: BitString, options: DecodeOptions): void {
+  checkLength("word", word, code.n);
+  checkLength("syndrome", target, code.m);
+  const { qber, maxIterations = defaultIterations, punctured, known } = options;
+  if (!(qber >= 0 && qber <= 0.5))
+    throw new QkdError("KERNEL_OPTION_INVALID", `A QBER of ${qber} is not in 0 … 0.5.`, { qber });
+  if (!Number.isSafeInteger(maxIterations) || maxIterations < 1 || maxIterations > 10_000)
+    throw new QkdError("KERNEL_OPTION_INVALID", `${maxIterations} iterations are not in 1 … 10000.`, { maxIterations });
+  for (const positions of [punctured, known?.positions]) if (positions) checkPositions(positions, code.n);
+  if (known && known.values.length !== known.positions.length)
+    throw new QkdError("KERNEL_CODE_MISMATCH", "There are not as many known values as positions.");
+}
+
+function checkPositions(positions: Uint32Array, n: number): void {
+  const seen = new Uint8Array(byteLength(n));
+  for (const position of positions) {
+    const repeated = (seen[position >>> 3]! >>> (position & 7)) & 1;
+    if (position >= n || repeated)
+      throw new QkdError(
+        "KERNEL_CODE_MISMATCH",
+        `Position ${position} is ${position >= n ? "beyond the word" : "repeated"}.`,
+        { position, n },
+      );
+    seen[position >>> 3]! |= 1 << (position & 7);
+  }
+}
+
+function checkLength(what: string, bits: BitString, length: number): void {
+  if (bits.length !== length)
+    throw new QkdError("KERNEL_CODE_MISMATCH", `The ${what} has ${bits.length} bits, the code needs ${length}.`, {
+      what,
+      got: bits.length,
+      expected: length,
+    });
+}
+
+interface Pattern {
+  readonly pattern: BitString;
+  /** −1: not found. */
+  readonly iterations: number;
+  readonly weakest?: Uint32Array;
+}
+
+function decodeLayered(
+  wasm: WasmInstance,
+  code: LdpcCode,
+  base: QuasiCyclic,
+  word: BitString,
+  target: BitString,
+  options: DecodeOptions,
+): Pattern {
+  const { rows, columns, lifting } = base;
+  const table = layerTable(wasm, code, base);
+  const tables = correctionTables(wasm);
+  const stride = lifting + padBytes;
+  const messages = base.entryColumn.length * lifting;
+  const tight = (options.arithmetic ?? "tight") === "tight";
+  const qber = Math.min(0.25, Math.max(1e-3, options.qber));
+  const llr = 4 * Math.log((1 - qber) / qber);
+  const prior = Math.min(30, Math.max(2, tight ? Math.ceil(llr - 0.15) : Math.round(4.7 + 1.6 * Math.log(1 / qber))));
+  const clip = qber < 0.035 ? 31 : 40;
+  const { known } = options;
+  return wasm.scratch((alloc) => {
+    const l = alloc(columns * stride + 64);
+    const r = alloc(messages);
+    const spread = alloc(rows * lifting);
+    const packed = alloc(Math.max(target.bytes.length, byteLength(code.n)));
+    const pointers = alloc(4096 + lifting + 64);
+    const pins = alloc((known?.positions.length ?? 0) * 8);
+    wasm.u8.set(target.bytes, packed);
+    wasm.exports.ldpcSpread(packed, code.m, spread);
+    const view = new DataView(wasm.u8.buffer);
+    known?.positions.forEach((position, i) => {
+      const column = Math.floor(position / lifting);
+      const wrong = known.values.get(i) !== word.get(position);
+      view.setUint32(pins + i * 8, column * stride + (position - column * lifting), true);
+      view.setInt32(pins + i * 8 + 4, wrong ? -127 : 127, true);
+    });
+    const [alphaFrom, alphaTo, ramp] = tight ? [0, 0, 0] : [64, 220, 12];
+    const iterations = wasm.exports.ldpcDecode(
+      table,
+      rows,
+      lifting,
+      columns,
+      l,
+      r,
+      messages,
+      spread,
+      pointers,
+      tables,
+      prior,
+      clip,
+      options.maxIterations ?? defaultIterations,
+      alphaFrom!,
+      alphaTo!,
+      ramp!,
+      pins,
+      known?.positions.length ?? 0,
+    );
+    const weakest =
+      iterations < 0 && options.weakest ? leastSure(wasm.u8, l, base, options.weakest, known?.positions) : undefined;
+    wasm.exports.ldpcSigns(l, columns, lifting, packed);
+    return {
+      ...(weakest ? { weakest } : {}),
+      pattern: BitString.from(wasm.u8.subarray(packed, packed + byteLength(code.n)), code.n),
+      iterations,
+    };
+  });
+}
+
+/** Positions of smallest |L| that are not known already, ascending. */
+function leastSure(
+  memory: Uint8Array,
+  l: number,
+  { columns, lifting }: QuasiCyclic,
+  count: number,
+  known?: Uint32Array,
+): Uint32Array {
+  const skip = new Uint8Array(columns * lifting);
+  for (const position of known ?? []) skip[position] = 1;
+  const buckets: number[][] = Array.from({ length: 129 }, () => []);
+  for (let c = 0, position = 0; c < columns; c++) {
+    const start = l + c * (lifting + padBytes);
+    for (let i = 0; i < lifting; i++, position++) {
+      const value = (memory[start + i]! << 24) >> 24;
+      if (!skip[position]) buckets[Math.abs(value)]!.push(position);
+    }
+  }
+  const chosen: number[] = [];
+  for (const bucket of buckets) {
+    const want = count - chosen.length;
+    if (want <= 0) break;
+    // Spread over the bucket: its first positions would all lie in the columns of low degree.
+    const step = Math.max(1, bucket.length / want);
+    for (let i = 0; i < bucket.length && chosen.length < count; i += step) chosen.push(bucket[Math.floor(i)]!);
+  }
+  return Uint32Array.from(chosen).sort();
+}
+
+/** Damping of each attempt: short irregular codes that swing under one settle under another. */
+const dampings = [1, 0.6, 0.85, 0.4] as const;
+
+function decodeGeneral(
+  wasm: WasmInstance,
+  code: LdpcCode,
+  word: BitString,
+  target: BitString,
+  options: DecodeOptions,
+): Pattern {
+  const { n, m, rowStart, columns } = code;
+  const qber = Math.min(0.499, Math.max(1e-4, options.qber));
+  const prior = Math.log((1 - qber) / qber);
+  const widest = rowStart.reduce((most, start, r) => Math.max(most, (rowStart[r + 1] ?? start) - start), 0);
+  return wasm.scratch((alloc) => {
+    const starts = alloc((m + 1) * 4);
+    const at = alloc(columns.length * 4);
+    const l = alloc(n * 4);
+    const r = alloc(columns.length * 4);
+    const checks = alloc(m);
+    const work = alloc(widest * 12 + 64);
+    new Uint32Array(wasm.u8.buffer, starts, m + 1).set(rowStart);
+    new Uint32Array(wasm.u8.buffer, at, columns.length).set(columns);
+    for (let row = 0; row < m; row++) wasm.u8[checks + row] = target.get(row);
+    const beliefs = new Float32Array(wasm.u8.buffer, l, n);
+    let iterations = -1;
+    for (const damping of dampings) {
+      beliefs.fill(prior);
+      for (const position of options.punctured ?? []) beliefs[position] = 0;
+      options.known?.positions.forEach((position, i) => {
+        beliefs[position] = options.known!.values.get(i) !== word.get(position) ? -50 : 50;
+      });
+      wasm.u8.fill(0, r, r + columns.length * 4);
+      iterations = wasm.exports.ldpcDecodeGeneral(
+        starts,
+        at,
+        m,
+        l,
+        r,
+        checks,
+        work,
+        options.maxIterations ?? defaultIterations,
+        damping,
+      );
+      if (iterations >= 0) break;
+    }
+    const pattern = BitString.zeros(n);
+    for (let i = 0; i < n; i++) if (beliefs[i]! < 0) pattern.bytes[i >>> 3]! |= 1 << (i & 7);
+    return { pattern, iterations };
+  });
+}
+
+function sparseSyndrome(code: LdpcCode, word: BitString): BitString {
+  const out = BitString.zeros(code.m);
+  const { rowStart, columns } = code;
+  for (let row = 0; row < code.m; row++) {
+    let parity = 0;
+    for (let e = rowStart[row]!; e < rowStart[row + 1]!; e++) parity ^= word.get(columns[e]!);
+    out.bytes[row >>> 3]! |= parity << (row & 7);
+  }
+  return out;
+}
+
+let anonymous = 0;
+const names = new WeakMap<LdpcCode, string>();
+
+/** Rows of the base matrix as assembly/ldpc/layered.ts reads them. */
+function layerTable(wasm: WasmInstance, code: LdpcCode, base: QuasiCyclic): number {
+  const name = names.get(code) ?? `ldpc ${code.id ?? "code"} ${++anonymous}`;
+  names.set(code, name);
+  const words: number[] = [];
+  for (let row = 0; row < base.rows; row++) {
+    const edges = Array.from(
+      { length: base.rowStart[row + 1]! - base.rowStart[row]! },
+      (_, i) => base.rowStart[row]! + i,
+    );
+    words.push(edges.length);
+    for (const e of edges) words.push(base.entryColumn[e]! * (base.lifting + padBytes), base.entryShift[e]!);
+    const events = edges
+      .map((e, i) => ({ at: Math.ceil((base.lifting - base.entryShift[e]!) / block) * block, edge: i }))
+      .filter(({ at }) => at < base.lifting)
+      .sort((a, b) => a.at - b.at);
+    words.push(events.length, ...events.flatMap(({ at, edge }) => [at, edge]));
+  }
+  const data = Uint32Array.from(words);
+  return wasm.table(name, data.byteLength, (view) => view.set(new Uint8Array(data.buffer)));
+}
+
+function correctionTables(wasm: WasmInstance): number {
+  return wasm.table("ldpc tables", 192, (view) => {
+    for (let i = 0; i < 16; i++) view[i] = Math.round(4 * Math.log1p(Math.exp(-i / 4)));
+    view.fill(255, 64, 64 + block);
+  });
+}
+
+function xorInto(a: BitString, b: BitString): BitString {
+  for (let i = 0; i < a.bytes.length; i++) a.bytes[i]! ^= b.bytes[i]!;
+  return a;
+}
+
+function equal(a: BitString, b: BitString): boolean {
+  let difference = 0;
+  for (let i = 0; i < a.bytes.length; i++) difference |= a.bytes[i]! ^ b.bytes[i]!;
+  return difference === 0;
+}
+
+function countDifferences(a: BitString, b: BitString): number {
+  let count = 0;
+  for (let i = 0; i < a.bytes.length; i++) for (let d = a.bytes[i]! ^ b.bytes[i]!; d; d &= d - 1) count++;
+  return count;
+}

@@ -1,0 +1,71 @@
+/** Syndromes and decoding of a batch of frames of one code of the catalogue. */
+import { BitString, byteLength } from "../../bits.js";
+import { loadCode } from "../../codes/catalogue.js";
+import { decode, syndrome } from "../../kernels/ldpc.js";
+import type { Job } from "../job.js";
+
+export interface SyndromeInput {
+  readonly code: string;
+  /** One packed word a frame. */
+  readonly words: readonly Uint8Array[];
+}
+
+export const ldpcSyndromeJob: Job<SyndromeInput, { syndromes: Uint8Array[] }> = ({ wasm }, { code: id, words }) => {
+  const code = loadCode(id);
+  const syndromes = words.map((word) => syndrome(wasm, code, BitString.adopt(word, code.n)).bytes);
+  for (const word of words) word.fill(0);
+  return { output: { syndromes }, transfer: syndromes.map((bits) => bits.buffer as ArrayBuffer) };
+};
+
+export interface DecodeFrame {
+  readonly word: Uint8Array;
+  readonly syndrome: Uint8Array;
+  /** Known positions and their values, packed. */
+  readonly positions: Uint32Array;
+  readonly values: Uint8Array;
+}
+
+export interface DecodeInput {
+  readonly code: string;
+  readonly frames: readonly DecodeFrame[];
+  readonly qber: number;
+  readonly arithmetic: "tight" | "fast";
+  readonly maxIterations: number;
+  /** Positions wanted of each frame that fails. */
+  readonly weakest: number;
+}
+
+export interface DecodedFrame {
+  readonly ok: boolean;
+  readonly word: Uint8Array;
+  readonly iterations: number;
+  readonly weakest?: Uint32Array;
+}
+
+export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wasm, cancelled }, input) => {
+  const code = loadCode(input.code);
+  const frames: DecodedFrame[] = [];
+  for (const frame of input.frames) {
+    if (cancelled()) break;
+    const known = {
+      positions: frame.positions,
+      values: BitString.adopt(frame.values.slice(0, byteLength(frame.positions.length)), frame.positions.length),
+    };
+    const { ok, word, iterations, weakest } = decode(
+      wasm,
+      code,
+      BitString.adopt(frame.word, code.n),
+      BitString.adopt(frame.syndrome, code.m),
+      {
+        qber: input.qber,
+        arithmetic: input.arithmetic,
+        maxIterations: input.maxIterations,
+        weakest: input.weakest,
+        known,
+      },
+    );
+    frame.word.fill(0);
+    frames.push({ ok, word: word.bytes, iterations, ...(weakest ? { weakest } : {}) });
+  }
+  return { output: { frames }, transfer: frames.map(({ word }) => word.buffer as ArrayBuffer) };
+};
