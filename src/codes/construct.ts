@@ -1,0 +1,156 @@
+/**
+ * Quasi-cyclic codes from a degree distribution (KERNELS.md B, "Codes"): columns of degree 2 form a chain over the rows,
+ * the others go in ascending degree to the rows with most room (progressive edge growth on the base graph); each shift is
+ * drawn so that no 4-cycle closes, nor one with the degree-2 chain (potentials along the chain). Deterministic by seed.
+ */
+import type { QuasiCyclic } from "./code.js";
+import { distributionFor } from "./degrees.js";
+
+export interface BaseCode {
+  /** Base rows, base columns and circulant size. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly lifting: number;
+  readonly seed: number;
+}
+
+export function construct({ rows, columns, lifting, seed }: BaseCode): QuasiCyclic {
+  const random = generator(seed + 7919 * rows + 104_729 * columns + 31 * lifting);
+  const degrees = columnDegrees(rows, columns);
+  const total = degrees.reduce((sum, degree) => sum + degree, 0);
+  const room = new Float64Array(rows).fill(total / rows);
+  const entries: { column: number; shift: number }[][] = Array.from({ length: rows }, () => []);
+  const differences = new Map<number, Set<number>>();
+  const potential = new Int32Array(rows);
+  degrees.forEach((degree, column) => {
+    const chosen = degree === 2 && column < rows - 1 ? [column, column + 1] : pickRows(room, degree, random);
+    const placed: { row: number; shift: number }[] = [];
+    for (const row of chosen) {
+      const shift = pickShift(row, placed, degree, { lifting, rows, differences, potential, random });
+      placed.push({ row, shift });
+      entries[row]!.push({ column, shift });
+      room[row]!--;
+    }
+    for (const [i, a] of placed.entries())
+      for (const b of placed.slice(i + 1)) remember(differences, rows, lifting, a, b);
+    if (degree === 2 && column < rows - 1)
+      potential[column + 1] = modulo(potential[column]! + placed[0]!.shift - placed[1]!.shift, lifting);
+  });
+  for (const row of entries) row.sort((a, b) => a.column - b.column);
+  const rowStart = new Uint32Array(rows + 1);
+  entries.forEach((row, r) => {
+    rowStart[r + 1] = rowStart[r]! + row.length;
+  });
+  const flat = entries.flat();
+  return {
+    rows,
+    columns,
+    lifting,
+    rowStart,
+    entryColumn: Uint32Array.from(flat, ({ column }) => column),
+    entryShift: Uint32Array.from(flat, ({ shift }) => shift),
+  };
+}
+
+/** Ascending degrees of all base columns: edge fractions λ_d give d-columns in proportion λ_d / d. */
+function columnDegrees(rows: number, columns: number): number[] {
+  const lambda = distributionFor(1 - rows / columns);
+  const weight = lambda.reduce((sum, { degree, share }) => sum + share / degree, 0);
+  const degrees: number[] = [];
+  let owed = 0;
+  for (const { degree, share } of lambda) {
+    owed += (columns * share) / degree / weight;
+    while (degrees.length < Math.round(owed)) degrees.push(Math.min(degree, rows));
+  }
+  while (degrees.length < columns) degrees.push(Math.min(3, rows));
+  const twos = degrees.filter((degree) => degree === 2).length;
+  // A chain holds at most rows − 1 columns of degree 2; more would close low-weight words.
+  for (let i = rows - 1; i < twos; i++) degrees[i] = Math.min(3, rows);
+  return degrees.sort((a, b) => a - b);
+}
+
+function pickRows(room: Float64Array, degree: number, random: () => number): number[] {
+  const order = Array.from(room, (left, row) => ({ row, key: left + random() * 0.9 }));
+  order.sort((a, b) => b.key - a.key);
+  return order.slice(0, degree).map(({ row }) => row);
+}
+
+interface ShiftRules {
+  readonly lifting: number;
+  readonly rows: number;
+  readonly differences: Map<number, Set<number>>;
+  readonly potential: Int32Array;
+  readonly random: () => number;
+}
+
+const tries = 200;
+
+function pickShift(
+  row: number,
+  placed: readonly { row: number; shift: number }[],
+  degree: number,
+  rules: ShiftRules,
+): number {
+  const { lifting, potential, random } = rules;
+  let best = { shift: 0, faults: Number.POSITIVE_INFINITY };
+  for (let t = 0; t < tries; t++) {
+    const shift = Math.floor(random() * lifting);
+    let faults = 0;
+    for (const other of placed) {
+      if (known(rules, row, shift, other)) faults += 10;
+      if (degree > 2 && modulo(shift + potential[row]! - other.shift - potential[other.row]!, lifting) === 0)
+        faults += 1;
+    }
+    if (faults < best.faults) best = { shift, faults };
+    if (faults === 0) break;
+  }
+  return best.shift;
+}
+
+function known(
+  { differences, rows, lifting }: ShiftRules,
+  row: number,
+  shift: number,
+  other: { row: number; shift: number },
+): boolean {
+  const [pair, difference] = keyOf(rows, lifting, { row, shift }, other);
+  return differences.get(pair)?.has(difference) ?? false;
+}
+
+function remember(
+  differences: Map<number, Set<number>>,
+  rows: number,
+  lifting: number,
+  a: { row: number; shift: number },
+  b: { row: number; shift: number },
+): void {
+  const [pair, difference] = keyOf(rows, lifting, a, b);
+  const set = differences.get(pair) ?? new Set();
+  set.add(difference);
+  differences.set(pair, set);
+}
+
+function keyOf(
+  rows: number,
+  lifting: number,
+  a: { row: number; shift: number },
+  b: { row: number; shift: number },
+): [number, number] {
+  const [low, high] = a.row < b.row ? [a, b] : [b, a];
+  return [low.row * rows + high.row, modulo(low.shift - high.shift, lifting)];
+}
+
+function modulo(value: number, by: number): number {
+  return ((value % by) + by) % by;
+}
+
+/** mulberry32: public randomness of a code, no secret. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
