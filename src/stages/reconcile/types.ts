@@ -23,6 +23,8 @@ export interface ReconcileOptions {
   readonly qber: number;
   readonly mode: ReconciliationMode;
   readonly accounting: Accounting;
+  /** The estimate is of the other basis: begin with less than it asks for, rounds add what is missing. */
+  readonly rough?: boolean;
   /** Measured round trip of the classical channel, seconds. */
   readonly roundTripSeconds?: number;
 }

@@ -1,0 +1,76 @@
+/**
+ * Amplify: Toeplitz hash of the verified key with a seed drawn now, after the block's last detection, used once
+ * (FORMULAS.md 7). The seed goes in pieces so that no message is larger than a frame.
+ *
+ *   Alice → Bob  amplify.length  bits of key, ledger's total, key IDs, form and length of the seed
+ *   Alice → Bob  amplify.seed    … piece by piece
+ */
+import { z } from "zod";
+import { BitString, byteLength } from "../bits.js";
+import { wireBytes, wireCount } from "../channel/schemas.js";
+import { QkdError } from "../errors.js";
+import { toeplitz } from "../workers/toeplitz.js";
+import type { StageContext } from "./context.js";
+import type { SecuredLength } from "./secure.js";
+
+const pieceBytes = 4 * 2 ** 20;
+const lengthSchema = z.strictObject({
+  bits: wireCount,
+  leak: wireCount,
+  ids: z.array(z.uuid()).max(1 << 20),
+});
+const seedSchema = z.strictObject({ piece: wireBytes });
+
+export interface Amplified {
+  readonly key: BitString;
+  readonly ids: readonly string[];
+}
+
+/** @param before runs once the seed exists and before a bit of it leaves: the block can never be distilled again */
+export async function amplifyAsAlice(
+  context: StageContext,
+  word: BitString,
+  length: SecuredLength,
+  ids: readonly string[],
+  before: () => Promise<void>,
+): Promise<Amplified> {
+  await context.channel.send("amplify.length", { bits: length.bits, leak: length.leak, ids });
+  const seedBits = word.length + length.bits - 1;
+  const seed = BitString.adopt(context.random(byteLength(seedBits)), seedBits);
+  await before();
+  for (let at = 0; at < seed.bytes.length; at += pieceBytes)
+    await context.channel.send("amplify.seed", { piece: seed.bytes.subarray(at, at + pieceBytes) });
+  const key = await toeplitz(context.executor, word, seed, length.bits);
+  return { key, ids };
+}
+
+export async function amplifyAsBob(
+  context: StageContext,
+  word: BitString,
+  length: SecuredLength,
+  keyCount: number,
+  before: () => Promise<void>,
+): Promise<Amplified> {
+  const alice = await context.channel.receive("amplify.length", lengthSchema);
+  if (alice.bits !== length.bits || alice.leak !== length.leak)
+    throw new QkdError("SECURITY_ENDS_DISAGREE", "The two ends computed different key lengths; the block is dropped.", {
+      block: context.index,
+      aliceBits: alice.bits,
+      bobBits: length.bits,
+      aliceLeak: alice.leak,
+      bobLeak: length.leak,
+    });
+  if (alice.ids.length !== keyCount || new Set(alice.ids).size !== alice.ids.length)
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's key IDs do not fit the number of keys.");
+  const seedBits = word.length + length.bits - 1;
+  const bytes = new Uint8Array(byteLength(seedBits));
+  await before();
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const { piece } = await context.channel.receive("amplify.seed", seedSchema);
+    if (piece.length !== Math.min(pieceBytes, bytes.length - at))
+      throw new QkdError("CHANNEL_MESSAGE_INVALID", "A piece of the seed has the wrong length.");
+    bytes.set(piece, at);
+  }
+  const key = await toeplitz(context.executor, word, BitString.adopt(bytes, seedBits), length.bits);
+  return { key, ids: alice.ids };
+}

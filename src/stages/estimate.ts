@@ -1,0 +1,98 @@
+/**
+ * Estimate: with the check basis revealed, both ends decide whether the block can give key at all, before a key-basis
+ * bit is spent. The error rate for reconciliation comes from the check basis and from error counts of earlier blocks
+ * that were paid for (FORMULAS.md 5, "QBER reports"); alarms are each end's own.
+ *
+ *   Bob → Alice  estimate.bob    alarms he raises
+ *   Alice → Bob  estimate.alice  the joint decision: go on with this error rate, or why not
+ *   and where not, the dead block is opened so that its error rate can be told:
+ *   Alice → Bob  estimate.opened   Bob → Alice  estimate.counted
+ */
+import { z } from "zod";
+import { type BitString, countOnes, xorBits } from "../bits.js";
+import { wireBits, wireBytes, wireCount, wireText } from "../channel/schemas.js";
+import { QkdError } from "../errors.js";
+import { secretKeyLength } from "../security/index.js";
+import { proofInput } from "../security/proof.js";
+import type { BlockReason, StageContext } from "./context.js";
+import type { SiftedBlock } from "./sift.js";
+
+export type Estimate =
+  | { readonly go: true; readonly qber: number }
+  | {
+      readonly go: false;
+      readonly reason: BlockReason;
+      readonly errors: number;
+      /** Bob: Alice's bits of the dead block. */
+      readonly opened?: BitString;
+    };
+
+const bobSchema = z.strictObject({ reason: wireText.nullable() });
+const aliceSchema = z.strictObject({ reason: wireText.nullable(), qber: z.number().min(0).max(0.5) });
+const openedSchema = z.strictObject({ key: wireBytes });
+const countedSchema = z.strictObject({ errors: wireCount });
+
+/** Rates below this are not believed: a code must exist for it and the sample is small. */
+const smallestQber = 0.002;
+
+/** @param keyQber error rate of the key basis in earlier blocks, if known at Alice */
+export async function estimateAsAlice(
+  context: StageContext,
+  block: SiftedBlock,
+  alarms: readonly BlockReason[],
+  keyQber: number | undefined,
+): Promise<Estimate> {
+  const own = stopReason(context, block, alarms);
+  const bob = await context.channel.receive("estimate.bob", bobSchema);
+  const reason = own ?? (bob.reason as BlockReason | null) ?? undefined;
+  const qber = Math.min(0.5, Math.max(smallestQber, keyQber ?? testQber(block)));
+  await context.channel.send("estimate.alice", { reason: reason ?? null, qber });
+  if (!reason) return { go: true, qber };
+  await context.channel.send("estimate.opened", { key: block.key.bytes });
+  const { errors } = await context.channel.receive("estimate.counted", countedSchema);
+  return { go: false, reason, errors };
+}
+
+export async function estimateAsBob(
+  context: StageContext,
+  block: SiftedBlock,
+  alarms: readonly BlockReason[],
+): Promise<Estimate> {
+  const own = stopReason(context, block, alarms);
+  await context.channel.send("estimate.bob", { reason: own ?? null });
+  const { reason, qber } = await context.channel.receive("estimate.alice", aliceSchema);
+  if (reason === null) {
+    if (own) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Alice goes on with a block that Bob stopped (${own}).`);
+    return { go: true, qber };
+  }
+  const opened = await context.channel.receive("estimate.opened", openedSchema);
+  const key = wireBits(opened.key, block.key.length);
+  const errors = countOnes(xorBits(key, block.key));
+  await context.channel.send("estimate.counted", { errors });
+  return { go: false, reason: reason as BlockReason, errors, opened: key };
+}
+
+export function testQber(block: SiftedBlock): number {
+  const [n, m] = [total(block.nTest), total(block.mTest)];
+  return n === 0 ? 0 : m / n;
+}
+
+function stopReason(
+  context: StageContext,
+  block: SiftedBlock,
+  alarms: readonly BlockReason[],
+): BlockReason | undefined {
+  if (block.key.length + total(block.nTest) === 0) return "NO_DETECTIONS";
+  if (testQber(block) > context.link.qberLimit) return "QBER_ABOVE_LIMIT";
+  if (alarms.length > 0) return alarms[0];
+  return bestLength(context, block) === 0 ? "KEY_TOO_SHORT" : undefined;
+}
+
+/** Secret bits if reconciliation were free: what the block can give at most. */
+function bestLength({ link, ledger }: StageContext, block: SiftedBlock): number {
+  return secretKeyLength(proofInput(link, block, ledger.total, 0)).ell ?? 0;
+}
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, n) => sum + n, 0);
+}

@@ -1,0 +1,110 @@
+/** Both ends of reconciliation in this process, for `reconcile`, the library and benchmarks: two words in, f out. */
+import { type BitString, countOnes, xorBits } from "../../bits.js";
+import { loopbackPair } from "../../channel/loopback.js";
+import { QkdError } from "../../errors.js";
+import { type RandomSource, systemRandom } from "../../random.js";
+import { entropy, LeakLedger } from "../../security/index.js";
+import { verificationTag } from "../../security/verification.js";
+import type { Executor } from "../../workers/executor.js";
+import { reconcilerOf } from "./index.js";
+import type { Accounting, ReconciliationMode } from "./types.js";
+
+export interface PairOptions {
+  readonly alice: BitString;
+  readonly bob: BitString;
+  /** Expected share of differing bits; absent: a sample is revealed and counted. */
+  readonly qber?: number;
+  readonly method?: "ldpc" | "cascade" | "auto";
+  readonly mode?: ReconciliationMode;
+  readonly accounting?: Accounting;
+  readonly random?: RandomSource;
+}
+
+/** The fields of `qkd-distill reconcile --json`, and both ends' reconciled words. */
+export interface ReconcileResult {
+  readonly bits: number;
+  readonly errors: number;
+  readonly qber: number;
+  readonly leakedBits: number;
+  /** leakedBits / (bits · h(errors / bits)); 0 where there are no errors. */
+  readonly efficiency: number;
+  readonly frames: number;
+  readonly framesFailed: number;
+  readonly rounds: number;
+  readonly accounting: Accounting;
+  readonly mbitPerSecond: number;
+  readonly reconciled: boolean;
+  readonly leak: Readonly<Record<string, number>>;
+  readonly choice: Readonly<Record<string, unknown>>;
+  readonly alice: BitString;
+  readonly bob: BitString;
+}
+
+const tagBits = 128;
+const largestSample = 2000;
+
+/** @throws QkdError USAGE_INVALID for words of different lengths, RECONCILE_*, ENGINE_* */
+export async function reconcilePair(executor: Executor, options: PairOptions): Promise<ReconcileResult> {
+  const { alice, bob, random = systemRandom, method = "ldpc", mode = "auto" } = options;
+  const accounting = options.accounting ?? (method === "cascade" ? "pattern-public" : "one-way");
+  if (alice.length !== bob.length)
+    throw new QkdError(
+      "USAGE_INVALID",
+      `The two keys have ${alice.length} and ${bob.length} bits; they must be equally long.`,
+    );
+  const errors = countOnes(xorBits(alice, bob));
+  const ledgers = { alice: new LeakLedger(), bob: new LeakLedger() };
+  const qber = options.qber ?? sampledQber(alice, bob, ledgers);
+  if (!(qber >= 0 && qber <= 0.5)) throw new QkdError("USAGE_INVALID", `A QBER of ${qber} is not in 0 … 0.5.`);
+  const began = performance.now();
+  const channel = loopbackPair();
+  const reconciler = reconcilerOf({ reconciliation: { method, mode, accounting } });
+  const shared = { qber: Math.min(0.25, Math.max(0.001, qber)), mode, accounting, roundTripSeconds: 0 };
+  const end = (role: "alice" | "bob") => ({ channel: channel[role], executor, ledger: ledgers[role], random });
+  const [atAlice, atBob] = await Promise.all([
+    reconciler.asAlice(end("alice"), alice, shared),
+    reconciler.asBob(end("bob"), bob, shared),
+  ]);
+  const key = random(tagBits / 8);
+  const same = Buffer.compare(verificationTag(key, atAlice.word), verificationTag(key, atBob.word)) === 0;
+  const seconds = (performance.now() - began) / 1000;
+  if (ledgers.alice.total !== ledgers.bob.total)
+    throw new QkdError("INTERNAL_ERROR", "The two ends' leak ledgers differ.", {
+      alice: ledgers.alice.total,
+      bob: ledgers.bob.total,
+    });
+  const leakedBits = ledgers.alice.total + tagBits;
+  const shannon = alice.length * entropy(errors / Math.max(1, alice.length));
+  const leak = Object.fromEntries(ledgers.alice.entries.map(({ reason, bits }) => [reason, bits]));
+  return {
+    bits: alice.length,
+    errors,
+    qber: alice.length > 0 ? errors / alice.length : 0,
+    leakedBits,
+    efficiency: shannon > 0 ? leakedBits / shannon : 0,
+    frames: atBob.frames,
+    framesFailed: atBob.framesFailed,
+    rounds: atBob.rounds,
+    accounting,
+    mbitPerSecond: alice.length / seconds / 1e6,
+    reconciled: same && atAlice.ok && atBob.ok,
+    leak: { ...leak, "verification-tag": tagBits },
+    choice: atBob.choice,
+    alice: atAlice.word,
+    bob: atBob.word,
+  };
+}
+
+/** Every so-manieth bit is compared; both ends count it. */
+function sampledQber(alice: BitString, bob: BitString, ledgers: { alice: LeakLedger; bob: LeakLedger }): number {
+  const size = Math.min(largestSample, Math.ceil(alice.length / 20));
+  if (size === 0) return 0;
+  let wrong = 0;
+  for (let i = 0; i < size; i++) {
+    const at = Math.floor((i * alice.length) / size);
+    wrong += alice.get(at) ^ bob.get(at);
+  }
+  ledgers.alice.add("sampled-bits", size);
+  ledgers.bob.add("sampled-bits", size);
+  return Math.min(0.5, (wrong + Math.sqrt(wrong) + 0.5) / size);
+}

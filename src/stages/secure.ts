@@ -1,0 +1,31 @@
+/**
+ * Secure: the key length from counts and ledger, the same at both ends or nothing (FORMULAS.md 4, 10). Each end computes
+ * it alone; Alice's length comes with the seed (amplify.ts) and Bob stops where his differs.
+ */
+import { QkdError } from "../errors.js";
+import { type SecretKeyLength, secretKeyLength } from "../security/index.js";
+import { type BlockCounts, proofInput } from "../security/proof.js";
+import type { BlockReason, StageContext } from "./context.js";
+import { verificationTagBits } from "./verify.js";
+
+export interface SecuredLength {
+  /** Bits of key that the block gives, whole keys of `keyBits` where the link splits it; 0 with a reason. */
+  readonly bits: number;
+  readonly reason?: BlockReason;
+  readonly bound: SecretKeyLength;
+  readonly leak: number;
+}
+
+export function secure({ link, ledger }: StageContext, counts: BlockCounts): SecuredLength {
+  const leak = ledger.total;
+  const bound = secretKeyLength(proofInput(link, counts, leak, verificationTagBits));
+  const possible = bound.ell ?? 0;
+  if (!Number.isSafeInteger(possible) || possible < 0)
+    throw new QkdError("INTERNAL_ERROR", "The key-length bound gave no length; nothing is made of the block.");
+  if (possible === 0) return { bits: 0, reason: "KEY_TOO_SHORT", bound, leak };
+  const fixed = link.security.secretBits;
+  if (fixed && possible < fixed) return { bits: 0, reason: "BELOW_FIXED_LENGTH", bound, leak };
+  const given = fixed ?? possible;
+  const whole = link.keyBits ? given - (given % link.keyBits) : given;
+  return whole > 0 ? { bits: whole, bound, leak } : { bits: 0, reason: "KEY_TOO_SHORT", bound, leak };
+}

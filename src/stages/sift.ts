@@ -1,0 +1,217 @@
+/**
+ * Sift: keep the slots in which both ends used the same basis; reveal the check basis whole; key basis bits stay home
+ * (FORMULAS.md 9, DESIGN.md decision 10). Both ends hold the same slots in the same order.
+ *
+ *   Bob → Alice  sift.bases    his basis of every slot, which slots his dead time vetoes
+ *   Alice → Bob  sift.answer   where bases are equal, her vetoes, intensities of kept slots, her bits of the check basis
+ *                              and of vetoed slots (which are no key, so that their errors can be counted)
+ *   Bob → Alice  sift.check    his bits of the check basis
+ *
+ * Nothing here depends on a key-basis bit, so nothing enters the leak ledger.
+ */
+import { z } from "zod";
+import { BitString } from "../bits.js";
+import { packPairs, unpackPairs } from "../channel/encoding.js";
+import { wireBits, wireBytes } from "../channel/schemas.js";
+import type { BlockChannel } from "../channel/types.js";
+import type { Link } from "../link.js";
+
+/** One end's view of a block's slots. `basis`: 1 = X. */
+export interface OwnSlots {
+  readonly count: number;
+  readonly basis: BitString;
+  readonly bit: BitString;
+  /** 1 = the dead-time rule of this party takes the slot out. */
+  readonly vetoed: BitString;
+  /** Alice, prepare-and-measure: index of the pulse's intensity. */
+  readonly intensity?: Uint8Array;
+  /** Bob: 1 = one click at each party, what click statistics count. */
+  readonly single?: BitString;
+}
+
+export interface SiftedBlock {
+  /** This end's bits in the key basis, in slot order. */
+  readonly key: BitString;
+  /** Intensity of each key bit. */
+  readonly keyIntensity: Uint8Array;
+  /** Detections by intensity. */
+  readonly nKey: number[];
+  readonly nTest: number[];
+  /** Errors by intensity in the check basis. */
+  readonly mTest: number[];
+  /** Share of ones among this end's bits, by basis, for alarms. */
+  readonly onesKey: number;
+  readonly onesTest: number;
+  /** Bob alone. */
+  readonly clicks?: SingleClicks;
+}
+
+/** Single clicks before the dead-time rule (CONTRACT.md, "Clicks"); `errors` is whole once key errors are known. */
+export interface SingleClicks {
+  readonly siftedBits: number;
+  /** Errors outside the key. */
+  readonly errors: number;
+  /** 1 = this key bit comes from a single click. */
+  readonly inKey: BitString;
+  readonly deadTimeVetoed: number;
+}
+
+const basesSchema = z.strictObject({ bases: wireBytes, vetoed: wireBytes });
+const answerSchema = z.strictObject({
+  same: wireBytes,
+  vetoed: wireBytes,
+  intensities: wireBytes,
+  check: wireBytes,
+  spare: wireBytes,
+});
+const checkSchema = z.strictObject({ check: wireBytes });
+
+export async function siftAsAlice(channel: BlockChannel, link: Link, slots: OwnSlots): Promise<SiftedBlock> {
+  const bob = await channel.receive("sift.bases", basesSchema);
+  const bases = wireBits(bob.bases, slots.count);
+  const vetoedBob = wireBits(bob.vetoed, slots.count);
+  const same = equalBits(slots.basis, bases);
+  const sorted = sortSlots(link, slots, same, slots.vetoed, vetoedBob, slots.intensity);
+  await channel.send("sift.answer", {
+    same: same.bytes,
+    vetoed: slots.vetoed.bytes,
+    intensities: packPairs(sorted.intensities),
+    check: sorted.check.bytes,
+    spare: sorted.spare.bytes,
+  });
+  const { check } = await channel.receive("sift.check", checkSchema);
+  return counted(link, sorted, wireBits(check, sorted.check.length));
+}
+
+export async function siftAsBob(channel: BlockChannel, link: Link, slots: OwnSlots): Promise<SiftedBlock> {
+  await channel.send("sift.bases", { bases: slots.basis.bytes, vetoed: slots.vetoed.bytes });
+  const alice = await channel.receive("sift.answer", answerSchema);
+  const same = wireBits(alice.same, slots.count);
+  const vetoedAlice = wireBits(alice.vetoed, slots.count);
+  const draft = sortSlots(link, slots, same, vetoedAlice, slots.vetoed, undefined);
+  const kept = draft.key.length + draft.check.length;
+  const sorted = { ...draft, intensities: unpackPairs(alice.intensities, kept, intensityCount(link)) };
+  const check = wireBits(alice.check, sorted.check.length);
+  const spare = wireBits(alice.spare, sorted.spare.length);
+  await channel.send("sift.check", { check: sorted.check.bytes });
+  return {
+    ...counted(link, sorted, check),
+    clicks: singleClicks(link, slots, same, vetoedAlice, { own: sorted, check, spare }),
+  };
+}
+
+function intensityCount(link: Link): number {
+  return link.source?.intensities.length ?? 1;
+}
+
+interface SortedSlots {
+  readonly key: BitString;
+  readonly check: BitString;
+  /** Equal bases, but vetoed by either dead time. */
+  readonly spare: BitString;
+  /** Of key and check slots together, in slot order. */
+  readonly intensities: Uint8Array;
+  /** For key and check slots together, in slot order: 1 = key. */
+  readonly isKey: Uint8Array;
+}
+
+function sortSlots(
+  link: Link,
+  own: OwnSlots,
+  same: BitString,
+  vetoedAlice: BitString,
+  vetoedBob: BitString,
+  intensity: Uint8Array | undefined,
+): SortedSlots {
+  const keyBasis = link.keyBasis === "X" ? 1 : 0;
+  const key = new BitCollector(own.count);
+  const check = new BitCollector(own.count);
+  const spare = new BitCollector(own.count);
+  const intensities = new Uint8Array(own.count);
+  const isKey = new Uint8Array(own.count);
+  let kept = 0;
+  for (let i = 0; i < own.count; i++) {
+    if (!same.get(i)) continue;
+    if (vetoedAlice.get(i) || vetoedBob.get(i)) {
+      spare.push(own.bit.get(i));
+      continue;
+    }
+    const inKey = own.basis.get(i) === keyBasis;
+    (inKey ? key : check).push(own.bit.get(i));
+    if (intensity) intensities[kept] = intensity[i]!;
+    isKey[kept++] = inKey ? 1 : 0;
+  }
+  return {
+    key: key.done(),
+    check: check.done(),
+    spare: spare.done(),
+    intensities: intensities.subarray(0, kept),
+    isKey: isKey.subarray(0, kept),
+  };
+}
+
+function counted(link: Link, sorted: SortedSlots, peerCheck: BitString): SiftedBlock {
+  const zeros = () => new Array<number>(intensityCount(link)).fill(0);
+  const [nKey, nTest, mTest] = [zeros(), zeros(), zeros()];
+  const keyIntensity = new Uint8Array(sorted.key.length);
+  let [key, check, onesKey, onesTest] = [0, 0, 0, 0];
+  for (let i = 0; i < sorted.isKey.length; i++) {
+    const k = sorted.intensities[i]!;
+    if (sorted.isKey[i]) {
+      onesKey += sorted.key.get(key);
+      keyIntensity[key++] = k;
+      nKey[k]!++;
+    } else {
+      const own = sorted.check.get(check);
+      onesTest += own;
+      nTest[k]!++;
+      if (own !== peerCheck.get(check++)) mTest[k]!++;
+    }
+  }
+  return { key: sorted.key, keyIntensity, nKey, nTest, mTest, onesKey, onesTest };
+}
+
+function singleClicks(
+  link: Link,
+  slots: OwnSlots,
+  same: BitString,
+  vetoedAlice: BitString,
+  bits: { own: SortedSlots; check: BitString; spare: BitString },
+): SingleClicks {
+  const keyBasis = link.keyBasis === "X" ? 1 : 0;
+  const inKey = new BitCollector(bits.own.key.length);
+  let [siftedBits, errors, check, spare, deadTimeVetoed] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < slots.count; i++) {
+    const vetoed = vetoedAlice.get(i) || slots.vetoed.get(i);
+    if (vetoed) deadTimeVetoed++;
+    if (!same.get(i)) continue;
+    const single = slots.single?.get(i) ?? 1;
+    siftedBits += single;
+    if (vetoed) errors += single & (slots.bit.get(i) ^ bits.spare.get(spare++));
+    else if (slots.basis.get(i) === keyBasis) inKey.push(single);
+    else errors += single & (slots.bit.get(i) ^ bits.check.get(check++));
+  }
+  return { siftedBits, errors, inKey: inKey.done(), deadTimeVetoed };
+}
+
+function equalBits(a: BitString, b: BitString): BitString {
+  const out = new Uint8Array(a.bytes.length);
+  for (let i = 0; i < out.length; i++) out[i] = ~(a.bytes[i]! ^ b.bytes[i]!);
+  return BitString.adopt(out, a.length);
+}
+
+/** Bits one after the other into a bit string of at most `capacity`. */
+class BitCollector {
+  private readonly bytes: Uint8Array;
+  private length = 0;
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(Math.ceil(capacity / 8));
+  }
+  push(bit: number): void {
+    this.bytes[this.length >>> 3]! |= bit << (this.length & 7);
+    this.length++;
+  }
+  done(): BitString {
+    return BitString.adopt(this.bytes.slice(0, Math.ceil(this.length / 8)), this.length);
+  }
+}

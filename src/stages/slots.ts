@@ -1,0 +1,157 @@
+/**
+ * Slots: what timing found becomes basis and bit per slot at either end.
+ *
+ *   prepare-and-measure  Bob → Alice  slots.pulses  pulse numbers of his slots; Alice reads her record there
+ *   entanglement         pairs.times, pairs.slots (timing/pairs.ts)
+ */
+import { z } from "zod";
+import { BitString } from "../bits.js";
+import { decodeSlots, encodeSlots } from "../channel/encoding.js";
+import { wireBytes, wireCount } from "../channel/schemas.js";
+import type { BlockChannel } from "../channel/types.js";
+import type { PreparationRecord } from "../dumps/preparation.js";
+import { QkdError } from "../errors.js";
+import type { Link } from "../link.js";
+import type { RandomSource } from "../random.js";
+import type { EventBlock } from "../timing/pair-blocks.js";
+import type { PairLinker } from "../timing/pair-linker.js";
+import { type PairLock, pairAsAlice, pairAsBob } from "../timing/pairs.js";
+import type { PulseBlock } from "../timing/pulse-blocks.js";
+import type { GateStatistics } from "../timing/types.js";
+import { type ResolvedClicks, resolveClicks } from "./clicks.js";
+import type { OwnSlots } from "./sift.js";
+
+export interface BlockSlots {
+  readonly own: OwnSlots;
+  /** Detector statistics, where this end has detectors. */
+  readonly clicks?: Pick<ResolvedClicks, "sameBasis" | "crossBasis" | "perDetector" | "bases">;
+  readonly gate?: GateStatistics;
+  /** Emitted pulses of the block. */
+  readonly pulses?: number;
+  /** Alice, entanglement: pairs in the window, exclusive ones, and those expected by chance. */
+  readonly pairs?: { readonly all: number; readonly exclusive: number; readonly accidentals: number };
+}
+
+const pulsesSchema = z.strictObject({ first: wireCount, pulses: wireCount, count: wireCount, slots: wireBytes });
+
+export async function bobSlotsOfPulses(
+  channel: BlockChannel,
+  link: Link,
+  block: PulseBlock,
+  random: RandomSource,
+): Promise<BlockSlots> {
+  const { firstPulse, pulses, slots, clicks, vetoed, gate } = block;
+  await channel.send("slots.pulses", { first: firstPulse, pulses, count: slots.length, slots: encodeSlots(slots) });
+  const resolved = resolveClicks(clicks, link.bob.detectors!, random);
+  const single = BitString.zeros(slots.length);
+  clicks.forEach((mask, i) => {
+    if ((mask & (mask - 1)) === 0) single.bytes[i >>> 3]! |= 1 << (i & 7);
+  });
+  return {
+    own: { count: slots.length, basis: resolved.basis, bit: resolved.bit, vetoed: packed(vetoed), single },
+    clicks: resolved,
+    gate,
+    pulses,
+  };
+}
+
+export async function aliceSlotsOfPulses(
+  channel: BlockChannel,
+  link: Link,
+  record: PreparationRecord,
+  index: number,
+): Promise<BlockSlots> {
+  const { first, pulses, count, slots: bytes } = await channel.receive("slots.pulses", pulsesSchema);
+  const size = link.blocks.pulses;
+  if (
+    first + pulses > record.pulses ||
+    (size !== undefined && (first !== index * size || pulses > size)) ||
+    (size === undefined && index > 0 && first === 0)
+  )
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's block does not lie where the link description puts it.", {
+      index,
+      first,
+      pulses,
+    });
+  const slots = decodeSlots(bytes, count, pulses);
+  const basis = BitString.zeros(count);
+  const bit = BitString.zeros(count);
+  const intensity = new Uint8Array(count);
+  const intensities = link.source!.intensities.length;
+  const chunk = 2 ** 24;
+  for (let from = 0, i = 0; i < count; from += chunk) {
+    const size = Math.min(chunk, pulses - from);
+    const bytesOf = await record.read(first + from, size);
+    const parity = (first + from) & 1;
+    for (; i < count && slots[i]! < from + size; i++) {
+      const at = slots[i]! - from + parity;
+      const nibble = (bytesOf[at >>> 1]! >>> ((at & 1) * 4)) & 15;
+      bit.bytes[i >>> 3]! |= (nibble & 1) << (i & 7);
+      basis.bytes[i >>> 3]! |= ((nibble >>> 1) & 1) << (i & 7);
+      intensity[i] = nibble >>> 2;
+    }
+    bytesOf.fill(0);
+  }
+  if (intensity.some((code) => code >= intensities))
+    throw new QkdError(
+      "LINK_DUMP_MISMATCH",
+      `${record.file} names an intensity that the link description does not have.`,
+      {
+        file: record.file,
+        field: "source.intensities",
+      },
+    );
+  return { own: { count, basis, bit, vetoed: BitString.zeros(count), intensity }, pulses };
+}
+
+export async function bobSlotsOfPairs(
+  channel: BlockChannel,
+  link: Link,
+  lock: PairLock,
+  block: EventBlock,
+  random: RandomSource,
+): Promise<BlockSlots> {
+  const pairs = await pairAsBob(channel, lock, block);
+  const resolved = resolveClicks(pairs.clicks, link.bob.detectors!, random);
+  if (link.correlation === "opposite") flip(resolved.bit);
+  return {
+    own: {
+      count: pairs.slots,
+      basis: resolved.basis,
+      bit: resolved.bit,
+      vetoed: packed(pairs.vetoed),
+      single: pairs.single,
+    },
+    clicks: resolved,
+  };
+}
+
+export async function aliceSlotsOfPairs(
+  channel: BlockChannel,
+  link: Link,
+  lock: PairLock,
+  block: EventBlock,
+  linker: PairLinker,
+  random: RandomSource,
+): Promise<BlockSlots> {
+  const { linked, ...pairs } = await pairAsAlice(channel, lock, block, linker, link.blocks.seconds ?? 600);
+  const resolved = resolveClicks(pairs.clicks, link.alice.detectors!, random);
+  return {
+    own: { count: pairs.slots, basis: resolved.basis, bit: resolved.bit, vetoed: packed(pairs.vetoed) },
+    clicks: resolved,
+    gate: linked.gate,
+    pairs: { all: linked.pairs, exclusive: linked.exclusive, accidentals: linked.accidentals },
+  };
+}
+
+function packed(flags: Uint8Array): BitString {
+  const out = BitString.zeros(flags.length);
+  flags.forEach((flag, i) => {
+    out.bytes[i >>> 3]! |= (flag & 1) << (i & 7);
+  });
+  return out;
+}
+
+function flip(bits: BitString): void {
+  for (let i = 0; i < bits.length; i++) bits.bytes[i >>> 3]! ^= 1 << (i & 7);
+}
