@@ -17,7 +17,8 @@ export class BitString {
    */
   static from(bytes: Uint8Array, length = bytes.length * 8): BitString {
     checkLength(bytes, length);
-    return BitString.adopt(bytes.slice(0, byteLength(length)), length);
+    // Not slice(): a Buffer's slice shares memory.
+    return BitString.adopt(new Uint8Array(bytes.subarray(0, byteLength(length))), length);
   }
 
   /** Takes `bytes` over without a copy (the caller gives up the array) and clears unused bits in place. */

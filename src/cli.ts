@@ -5,11 +5,16 @@ import { QkdError } from "./errors.js";
 
 /** Each module exports `register(program)`. Loaded all at once only for --help. */
 const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
+  demo: () => import("./cli/demo.js"),
   simulate: () => import("./cli/simulate.js"),
-  plan: () => import("./cli/plan.js"),
+  inspect: () => import("./cli/inspect.js"),
+  distill: () => import("./cli/distill.js"),
+  reconcile: () => import("./cli/reconcile.js"),
+  keylength: () => import("./cli/keylength.js"),
+  amplify: () => import("./cli/amplify.js"),
   audit: () => import("./cli/audit.js"),
   pool: () => import("./cli/pool.js"),
-  keylength: () => import("./cli/keylength.js"),
+  plan: () => import("./cli/plan.js"),
 };
 
 async function main(args: string[]): Promise<void> {

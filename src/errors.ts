@@ -12,6 +12,7 @@ export const errorTable = {
   INTERNAL_ERROR: "A fault in qkd-distill itself; please report it with the message.",
   // files
   FILE_UNREADABLE: "A file cannot be opened or read (missing, a directory, no permission).",
+  FILE_LOCKED: "Another process holds a file for too long.",
   FILE_NOT_JSON: "A file that should be JSON is not.",
   FILE_WRITE_FAILED: "A file could not be written whole; nothing is left under its final name.",
   // link description
@@ -19,7 +20,35 @@ export const errorTable = {
   LINK_CHANNEL_UNKNOWN: "The dump's channels do not fit the detectors that the link description names.",
   LINK_DUMP_MISMATCH:
     "A dump is not of the kind that the link description asks for, or the dumps do not overlap in time.",
+  // codes
+  CODE_ALIST_INVALID: "The text is no alist; the message names the line.",
+  CODE_UNKNOWN: "There is no code with that id.",
+  // reconciliation
+  RECONCILE_PEER_MISBEHAVES: "The peer breaks the rules of reconciliation; the block is dropped.",
+  RECONCILE_METHOD_UNSUPPORTED: "The reconciliation method is not available with these settings.",
+  // dumps
+  DUMP_BAD_MAGIC: "The file is not of the format named, or of none that is known.",
+  DUMP_TRUNCATED_HEADER: "The file ends inside its header.",
+  DUMP_BAD_TAG: "A header entry makes no sense (a length out of bounds, a value that cannot be).",
+  DUMP_UNKNOWN_TAG_TYPE: "A header entry has an unknown type, so that its length cannot be known.",
+  DUMP_UNKNOWN_RECORD_TYPE: "The records are of a type that is not known.",
+  DUMP_MISSING_TAG: "The header lacks an entry without which records have no meaning.",
+  DUMP_BAD_RECORD: "A record cannot be what it claims to be.",
+  DUMP_NO_RECORD_COUNT: "Warning: the header counts no records; the file was read to its end.",
+  DUMP_RECORD_COUNT_MISMATCH: "Warning (error with --strict): the header counts more or fewer records than there are.",
+  DUMP_TRUNCATED_RECORD: "Warning (error with --strict): the last record is cut.",
+  DUMP_FORMAT_UNSUPPORTED: "There is no reader for that format.",
+  // timing
+  TIMING_SEGMENT_MOVED:
+    "Another stretch of events than before would be disclosed for calibration; the run cannot go on.",
+  TIMING_NO_CONTRAST: "The source has one intensity, so that pulses cannot be numbered from the data.",
   // classical channel
+  CHANNEL_LISTEN_FAILED: "The address to listen on cannot be had (in use, no permission, unknown host).",
+  CHANNEL_CORRUPT: "The connection carries damaged data; it is dropped and made anew.",
+  CHANNEL_VERSION_MISMATCH: "The ends speak different protocol versions.",
+  CHANNEL_ROLE_MISMATCH: "Both ends run in the same role.",
+  CHANNEL_LINK_MISMATCH: "The ends have different link descriptions; the message names the field.",
+  CHANNEL_PEER_ABSENT: "The peer was not heard for the time that --wait allows.",
   CHANNEL_CLOSED: "The connection to the peer ended.",
   CHANNEL_MESSAGE_INVALID: "A message from the peer does not fit its schema or bounds.",
   CHANNEL_MESSAGE_UNEXPECTED: "The peer sent a message of another type than the protocol step expects.",
@@ -29,6 +58,7 @@ export const errorTable = {
   AUTH_PAD_USED: "A tag of the peer names a pad that was used, is of the wrong direction, or does not exist.",
   AUTH_TOO_MANY_FAILURES: "Too many wrong tags on one connection; it is closed.",
   AUTH_STATE_ROLLED_BACK: "The record of used pads is older than this end knows; the key file must not be used again.",
+  AUTH_STATE_DAMAGED: "The record of used pads cannot be read; the key file must not be used again.",
   AUTH_STATE_FOREIGN: "The record of used pads belongs to another key file.",
   AUTH_STATE_VERSION: "The record of used pads was written by another version.",
   AUTH_REPLENISH_CONFLICT: "Key of this block was put into the pool already, with other bytes or of another length.",
@@ -36,6 +66,7 @@ export const errorTable = {
     "A tag of the peer is wrong: another authentication key, or someone changed what was said.",
   CHANNEL_KEY_MISMATCH: "The ends have different authentication keys or modes.",
   // state and keys
+  STATE_OTHER_RUN: "The state folder belongs to a run with another link description or dump.",
   STATE_DAMAGED: "The state folder is damaged.",
   STATE_VERSION: "The state folder was written by another version.",
   STATE_KEY_WRONG: "The state key does not open the prepared keys.",
@@ -50,6 +81,7 @@ export const errorTable = {
   // security
   AUDIT_INVALID: "A line of an audit file does not fit its schema; the message names the field.",
   SECURITY_TAG_TOO_SHORT: "A verification tag is too short for the correctness epsilon and the block's length.",
+  SECURITY_ENDS_DISAGREE: "The two ends computed different key lengths; the block is dropped at both.",
   SECURITY_PROOF_UNKNOWN: "No proof has that name.",
   SECURITY_INPUT_INVALID: "A field of a key-length request has the wrong type.",
   SECURITY_EPS_RANGE: "An epsilon is not between 0 and 1.",
@@ -64,6 +96,10 @@ export const errorTable = {
   ENGINE_CLOSED: "The engine was closed; make a new one.",
   ENGINE_CANCELLED: "The job was cancelled.",
   ENGINE_WORKER_FAILED: "A worker thread died or answered nonsense.",
+  KERNEL_SEED_LENGTH: "A Toeplitz seed has not n + l - 1 bits.",
+  KERNEL_OUTPUT_LENGTH: "A hash is asked for more bits than went in, or for no whole number of them.",
+  KERNEL_CODE_MISMATCH: "A word, syndrome or position does not fit the code.",
+  KERNEL_OPTION_INVALID: "An option of the decoder is out of range.",
   KERNEL_OUT_OF_MEMORY: "WebAssembly memory for the job cannot be had.",
   KERNEL_SELF_TEST_FAILED: "A start-up known-answer test failed; nothing is released.",
 } as const satisfies Record<string, string>;

@@ -1,0 +1,163 @@
+/** Where an end's slots come from: its dump and clock recovery (timing/), behind one face for both protocols. */
+import type { BlockChannel, Role } from "./channel/types.js";
+import type { PreparationRecord, TagBatch } from "./dumps/index.js";
+import type { Link } from "./link.js";
+import type { RandomSource } from "./random.js";
+import type { BlockSlots } from "./stages/slots.js";
+import { aliceSlotsOfPairs, aliceSlotsOfPulses, bobSlotsOfPairs, bobSlotsOfPulses } from "./stages/slots.js";
+import { EventStream } from "./timing/events.js";
+import { type EventBlock, eventBlocks } from "./timing/pair-blocks.js";
+import { PairLinker } from "./timing/pair-linker.js";
+import {
+  acquirePairsAsAlice,
+  acquirePairsAsBob,
+  blockBoundary,
+  type CalibrationClicks,
+  type PairLock,
+} from "./timing/pairs.js";
+import { type PulseBlock, pulseBlocks } from "./timing/pulse-blocks.js";
+import { acquirePulsesAsAlice, acquirePulsesAsBob, type BobPulses } from "./timing/pulses.js";
+import type { ClockReport, NoLock } from "./timing/types.js";
+
+/** One end's data: events of a tagger, or a preparation record. */
+export type OwnData = { readonly events: AsyncIterable<TagBatch> } | { readonly record: PreparationRecord };
+
+export interface SourceFacts {
+  readonly detections?: number;
+  readonly clock?: ClockReport;
+  readonly calibration?: CalibrationClicks;
+  readonly disclosed?: { readonly from: string; readonly to: string };
+  readonly unnamedChannels?: readonly number[];
+}
+
+/** What an end has of one block before it speaks with the peer. */
+export interface RawBlock {
+  readonly index: number;
+  slots(channel: BlockChannel, random: RandomSource): Promise<BlockSlots>;
+}
+
+export interface LockedSource {
+  readonly locked: true;
+  /** In order of the index; Alice's end answers `block` for what Bob announces. */
+  blocks(): AsyncGenerator<RawBlock>;
+  /** A block in which this end has no events. */
+  empty(index: number): RawBlock;
+  facts(): SourceFacts;
+}
+
+/** Without `blocks.seconds` a block of an entanglement link is this long, so that memory stays bounded. */
+const defaultSeconds = 600;
+
+export async function lockSource(
+  role: Role,
+  channel: BlockChannel,
+  link: Link,
+  data: OwnData,
+): Promise<LockedSource | NoLock> {
+  if (link.protocol === "bbm92")
+    return role === "alice" ? lockPairs("alice", channel, link, data) : lockPairs("bob", channel, link, data);
+  return role === "alice" ? lockRecord(channel, link, data) : lockPulses(channel, link, data);
+}
+
+async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Promise<LockedSource | NoLock> {
+  if (!("record" in data)) throw new Error("Alice needs a preparation record");
+  const { record } = data;
+  const lock = await acquirePulsesAsAlice(channel, record, link);
+  if (!lock.locked) return lock;
+  const block = (index: number): RawBlock => ({
+    index,
+    slots: (blockChannel) => aliceSlotsOfPulses(blockChannel, link, record, index),
+  });
+  return {
+    locked: true,
+    async *blocks() {
+      for (let index = 0; ; index++) yield block(index);
+    },
+    empty: block,
+    facts: () => ({}),
+  };
+}
+
+async function lockPulses(channel: BlockChannel, link: Link, data: OwnData): Promise<LockedSource | NoLock> {
+  const events = streamOf(data, link.bob);
+  const lock = await acquirePulsesAsBob(channel, events, link);
+  if (!lock.locked) return lock;
+  return {
+    locked: true,
+    async *blocks() {
+      for await (const block of pulseBlocks(lock, events, link)) yield rawPulses(link, block);
+    },
+    empty: (index) => {
+      throw new Error(`block ${index} is Bob's to announce`);
+    },
+    facts: () => ({
+      detections: events.detections,
+      clock: pulseClock(lock, link),
+      unnamedChannels: [...events.unnamed.keys()],
+    }),
+  };
+}
+
+function rawPulses(link: Link, block: PulseBlock): RawBlock {
+  return { index: block.index, slots: (channel, random) => bobSlotsOfPulses(channel, link, block, random) };
+}
+
+function pulseClock(lock: BobPulses, link: Link): ClockReport {
+  const mean = lock.tracker.meanClock();
+  const whole = Math.floor(mean.offsetPs);
+  return {
+    offsetPs: String(mean.anchor + BigInt(whole)),
+    referencePs: "0",
+    driftPpb: mean.driftOf(link.source!.pulsePeriodPs) * 1e9,
+  };
+}
+
+async function lockPairs(role: Role, channel: BlockChannel, link: Link, data: OwnData): Promise<LockedSource | NoLock> {
+  const end = link[role];
+  const events = streamOf(data, end);
+  const lock = await (role === "alice" ? acquirePairsAsAlice : acquirePairsAsBob)(channel, events, link);
+  if (!lock.locked) return lock;
+  const seconds = link.blocks.seconds ?? defaultSeconds;
+  const linker = new PairLinker(lock.halfWidthPs);
+  let turn: Promise<unknown> = Promise.resolve();
+  const slotsOf = (block: EventBlock) => async (blockChannel: BlockChannel, random: RandomSource) => {
+    if (role === "bob") return bobSlotsOfPairs(blockChannel, link, lock, block, random);
+    // The clock is followed from block to block, so blocks are linked in order.
+    const linked = turn.then(() => aliceSlotsOfPairs(blockChannel, link, lock, block, linker, random));
+    turn = linked.catch(() => undefined);
+    return linked;
+  };
+  const boundary = blockBoundary(role, lock, seconds);
+  return {
+    locked: true,
+    empty: (index) => {
+      const nothing = { times: new Float64Array(), detector: new Uint8Array(), vetoed: new Uint8Array() };
+      return { index, slots: slotsOf({ index, start: boundary(index), ...nothing }) };
+    },
+    async *blocks() {
+      for await (const block of eventBlocks(events, boundary, end.deadTimePs ?? 0, 2 * lock.halfWidthPs))
+        yield { index: block.index, slots: slotsOf(block) };
+    },
+    facts: () => ({
+      detections: events.detections,
+      disclosed: { from: String(lock.disclosed.from), to: String(lock.disclosed.to) },
+      unnamedChannels: [...events.unnamed.keys()],
+      clock: pairClock(lock, role === "alice" ? linker : undefined),
+      ...(lock.calibration ? { calibration: lock.calibration } : {}),
+    }),
+  };
+}
+
+function pairClock(lock: PairLock, linker: PairLinker | undefined): ClockReport {
+  const mean = linker?.meanClock() ?? { offset: 0, drift: 0 };
+  return {
+    offsetPs: String(lock.offset + BigInt(Math.round(mean.offset))),
+    referencePs: String(lock.reference),
+    driftPpb: (lock.drift + mean.drift) * 1e9,
+  };
+}
+
+function streamOf(data: OwnData, end: Link["alice"]): EventStream {
+  if (!("events" in data)) throw new Error("a detector dump is needed");
+  return new EventStream(data.events, end);
+}

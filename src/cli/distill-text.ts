@@ -1,0 +1,32 @@
+/** A run's report as a person reads it. */
+import type { DistillReport } from "../report/distill-report.js";
+
+export function distillText(report: DistillReport): string {
+  const percent = (share: number | null) => (share === null ? "unknown" : `${(share * 100).toFixed(3)} %`);
+  const { clicks, clock } = report;
+  const lines = [
+    `link        ${report.link} (${report.protocol})`,
+    `detections  ${[report.detections.alice, report.detections.bob].filter((n) => n !== undefined).join(" / ") || "none"}`,
+    ...(report.coincidences === undefined
+      ? []
+      : [`pairs       ${report.coincidences} exclusive, ${report.accidentals?.toFixed(1)} expected by chance`]),
+    ...(clock
+      ? [`clock       offset ${clock.offsetPs} ps at ${clock.referencePs} ps, drift ${clock.driftPpb.toFixed(3)} ppb`]
+      : []),
+    `sifted      ${report.siftedBits} bits, QBER ${percent(report.qber)}`,
+    `clicks      single ${clicks.single.siftedBits} sifted (QBER ${percent(clicks.single.qber)}), ` +
+      `${clicks.sameBasis} double in a basis, ${clicks.crossBasis} across, ${clicks.deadTimeVetoed} vetoed by dead time`,
+    ...report.blocks.map((row) => {
+      const result = row.secretBits > 0 ? `${row.secretBits} secret bits` : `no key: ${row.reason ?? "unknown"}`;
+      const f = row.efficiency === null ? "" : `, f ${row.efficiency.toFixed(3)}`;
+      const phase = row.phaseError === null ? "" : `, phase error ≤ ${percent(row.phaseError)}`;
+      return `block ${String(row.index).padStart(4)}  ${row.keyBits} key bits, ${row.errors ?? "?"} errors, ${row.leakedBits} leaked${f}${phase} → ${result}`;
+    }),
+    `authentic.  ${report.authenticationBits} bits of pads used, net ${report.netSecretBits} bits`,
+    ...report.warnings.map((warning) => `warning     ${warning}`),
+    report.secretBits > 0
+      ? `SECRET      ${report.secretBits} bits in ${report.keys} keys, ${report.seconds.total?.toFixed(2)} s`
+      : `NO KEY      ${report.reason}, ${report.seconds.total?.toFixed(2)} s`,
+  ];
+  return lines.join("\n");
+}

@@ -1,0 +1,125 @@
+/** Both ends in this process: two parties over a stream in memory, each with its own half of the data (engine.distill). */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { PadAuthenticator } from "./channel/authentication.js";
+import { duplexPair } from "./channel/duplex-pair.js";
+import type { Transport } from "./channel/tcp.js";
+import type { Role } from "./channel/types.js";
+import { dumpIdentity, endData } from "./end-data.js";
+import { LineFile } from "./keys/durable.js";
+import { JsonlSink } from "./keys/jsonl-sink.js";
+import { AuthKeyPool } from "./keys/pool.js";
+import { openStateFolder } from "./keys/state-folder.js";
+import { type Link, linkDigests } from "./link.js";
+import { type PartyReport, runParty } from "./party-run.js";
+import { systemRandom } from "./random.js";
+import { type DistillReport, mergeReports } from "./report/distill-report.js";
+import type { BlockRow } from "./report/rows.js";
+import type { Executor } from "./workers/executor.js";
+
+export interface DistillOptions {
+  readonly link: Link;
+  /** Dump files, Alice's a preparation record where the link has a source. */
+  readonly alice: string;
+  readonly bob: string;
+  /** Folder for DIR/alice, DIR/bob, DIR/state. */
+  readonly out: string;
+  readonly strict?: boolean;
+  /** Authentication key files of both ends; absent: a random pool for the run. */
+  readonly authKey?: string;
+  readonly stateKey?: { file?: string; text?: string };
+  readonly signal?: AbortSignal;
+  readonly onBlock?: (row: BlockRow) => void;
+  readonly onProgress?: (end: Role, done: number, total: number | undefined) => void;
+}
+
+const poolBytes = 1 << 20;
+
+export async function distill(executor: Executor, options: DistillOptions): Promise<DistillReport> {
+  const began = performance.now();
+  const pool = systemRandom(poolBytes);
+  const [toBob, toAlice] = duplexPair();
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const end = async (role: Role, stream: Duplex) => {
+    try {
+      return await runEnd(executor, options, role, once(stream), pool, signal);
+    } catch (error) {
+      stream.destroy();
+      stop.abort();
+      throw error;
+    }
+  };
+  const [alice, bob] = await settled(end("alice", toBob), end("bob", toAlice));
+  pool.fill(0);
+  return mergeReports(options.link, alice, bob, (performance.now() - began) / 1000);
+}
+
+/** The first failure that is a cause: the other end's is that the connection went away. */
+async function settled(alice: Promise<PartyReport>, bob: Promise<PartyReport>): Promise<[PartyReport, PartyReport]> {
+  let first: { error: unknown } | undefined;
+  const note = (error: unknown) => {
+    first ??= { error };
+    throw error;
+  };
+  const [a, b] = await Promise.allSettled([alice.catch(note), bob.catch(note)]);
+  if (first) throw (first as { error: unknown }).error;
+  return [(a as PromiseFulfilledResult<PartyReport>).value, (b as PromiseFulfilledResult<PartyReport>).value];
+}
+
+/** One end with its files under `out`. */
+export async function runEnd(
+  executor: Executor,
+  options: DistillOptions,
+  role: Role,
+  transport: Transport,
+  pool: Uint8Array,
+  signal: AbortSignal,
+): Promise<PartyReport> {
+  const { link, out } = options;
+  const dump = options[role];
+  const folder = join(out, role);
+  await mkdir(folder, { recursive: true });
+  const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump) });
+  const { state, marksCopy, close } = await openStateFolder(out, role, identity, options.stateKey ?? {});
+  const sink = await JsonlSink.open(join(folder, "keys.jsonl"));
+  const audit = await LineFile.open(join(folder, "audit.jsonl"));
+  const keys = options.authKey
+    ? await AuthKeyPool.open(options.authKey, role, marksCopy)
+    : AuthKeyPool.inMemory(pool, role);
+  try {
+    return await runParty({
+      role,
+      link,
+      data: () =>
+        endData(role, link, dump, {
+          strict: options.strict ?? false,
+          onProgress: (done, total) => options.onProgress?.(role, done, total),
+        }),
+      transport,
+      authenticator: new PadAuthenticator(keys),
+      state,
+      sink,
+      executor,
+      signal,
+      waitSeconds: 3600,
+      connection: { silenceMs: 3_600_000, heartbeatMs: 60_000 },
+      onAudit: (record) => audit.append([JSON.stringify(record)]),
+      ...(role === "bob" && options.onBlock ? { onBlock: options.onBlock } : {}),
+    });
+  } finally {
+    await keys.close();
+    await audit.close();
+    await sink.close();
+    await close();
+  }
+}
+
+function once(stream: Duplex): Transport {
+  return {
+    async serve(take) {
+      await take(stream);
+    },
+  };
+}

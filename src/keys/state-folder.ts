@@ -1,0 +1,58 @@
+/** DIR/state/<role>: journal, prepared keys, copy of the pad marks; versioned, held by one process at a time. */
+import { join } from "node:path";
+import type { Role } from "../channel/types.js";
+import { QkdError } from "../errors.js";
+import { RunState, type StateRecord } from "../run-state.js";
+import { makeFolder } from "./durable.js";
+import { FileJournal } from "./journal.js";
+import { PreparedStore, stateKey } from "./prepared-store.js";
+
+const version = 1;
+
+export interface StateFolder {
+  readonly state: RunState;
+  /** Where the pool keeps its copy of the marks. */
+  readonly marksCopy: string;
+  close(): Promise<void>;
+}
+
+/**
+ * @param identity what makes a run this run (link, dump): started again with another, the folder is refused
+ * @throws QkdError STATE_OTHER_RUN, STATE_VERSION, STATE_DAMAGED, FILE_WRITE_FAILED
+ */
+export async function openStateFolder(
+  out: string,
+  role: Role,
+  identity: string,
+  key: { file?: string; text?: string } = {},
+): Promise<StateFolder> {
+  const folder = join(out, "state", role);
+  await makeFolder(folder);
+  const secret = await stateKey(join(out, "state"), key);
+  const journal = await FileJournal.open<StateRecord | Head>(join(folder, "journal.jsonl"));
+  const [head, ...records] = journal.records;
+  if (!head) await journal.append({ version, identity });
+  else checkHead(head, identity, folder);
+  const states = { records: records as StateRecord[], append: (record: StateRecord) => journal.append(record) };
+  return {
+    state: new RunState(states, new PreparedStore(folder, secret)),
+    marksCopy: join(folder, "pads.json"),
+    close: () => journal.close(),
+  };
+}
+
+interface Head {
+  readonly version: number;
+  readonly identity: string;
+}
+
+function checkHead(head: StateRecord | Head, identity: string, folder: string): void {
+  if (!("version" in head) || head.version !== version)
+    throw new QkdError("STATE_VERSION", `${folder} was written by another version.`, { folder });
+  if (head.identity !== identity)
+    throw new QkdError(
+      "STATE_OTHER_RUN",
+      `${folder} belongs to a run with another link description or dump; give another --out.`,
+      { folder },
+    );
+}

@@ -1,0 +1,166 @@
+/** One end of a link as the library offers it: data, channel, keys in; keys to the sink and a report out. */
+import type { OwnData, SourceFacts } from "./block-source.js";
+import type { Authenticator } from "./channel/authentication.js";
+import type { ConnectionOptions } from "./channel/connection.js";
+import type { Transport } from "./channel/tcp.js";
+import type { Role } from "./channel/types.js";
+import type { KeySink } from "./keys/types.js";
+import type { Link } from "./link.js";
+import type { BlockOutcome } from "./party.js";
+import { type RandomSource, systemRandom } from "./random.js";
+import { type BlockRow, blockRow } from "./report/rows.js";
+import { type BlockContext, releaseKeys, runSession } from "./run.js";
+import type { RunState } from "./run-state.js";
+import { type AuditRecord, auditRecord } from "./security/audit.js";
+import { tagEpsilon } from "./security/budget.js";
+import { proofOf } from "./security/proof.js";
+import { keepSessions } from "./session.js";
+import { verificationTagBits } from "./stages/verify.js";
+import { version } from "./version.js";
+import type { Executor } from "./workers/executor.js";
+
+export interface PartyOptions {
+  readonly role: Role;
+  readonly link: Link;
+  /** Opened anew for every connection. */
+  data(): Promise<{ readonly data: OwnData; close(): Promise<void> }>;
+  readonly transport: Transport;
+  readonly authenticator: Authenticator;
+  readonly state: RunState;
+  readonly sink: KeySink;
+  readonly executor: Executor;
+  readonly random?: RandomSource;
+  readonly waitSeconds?: number;
+  readonly connection?: ConnectionOptions;
+  readonly signal?: AbortSignal;
+  readonly onAudit?: (record: AuditRecord) => Promise<void>;
+  readonly onBlock?: (row: BlockRow) => void;
+  readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface PartyReport {
+  readonly role: Role;
+  readonly link: string;
+  readonly protocol: string;
+  readonly blocks: readonly BlockRow[];
+  readonly facts: SourceFacts & { readonly reason?: string };
+  /** Pads used, bits. */
+  readonly authenticationBits: number;
+}
+
+/** @throws QkdError as the run fails: INTERRUPTED, CHANNEL_*, AUTH_*, DUMP_*, LINK_*, FILE_* … */
+export async function runParty(options: PartyOptions): Promise<PartyReport> {
+  const { role, link, state, sink, authenticator, executor } = options;
+  let facts = (state.run.facts ?? {}) as PartyReport["facts"];
+  const onBlock = async (outcome: BlockOutcome, index: number, context: BlockContext) => {
+    const row = blockRow(outcome, index, context, link.reconciliation.accounting);
+    await state.keepRow(index, row as unknown as Readonly<Record<string, unknown>>);
+    await options.onAudit?.(audit(outcome, index, context));
+    options.onBlock?.(row);
+  };
+  await keepSessions({
+    role,
+    link,
+    transport: options.transport,
+    authenticator,
+    state,
+    waitSeconds: options.waitSeconds ?? 60,
+    ...(options.connection ? { connection: options.connection } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.log ? { log: options.log } : {}),
+    release: async (block) => releaseKeys(state, sink, block, await state.prepared.get(block)),
+    run: (session) =>
+      runSession(session, {
+        role,
+        link,
+        data: options.data,
+        executor,
+        state,
+        sink,
+        random: options.random ?? systemRandom,
+        metadata: (bits, index) => metadata(bits, index),
+        onBlock,
+        onFacts: (found) => {
+          facts = found;
+        },
+      }),
+  });
+  await state.keepRun({ facts });
+  return {
+    role,
+    link: link.name,
+    protocol: link.protocol,
+    blocks: state.rows as unknown as BlockRow[],
+    facts,
+    authenticationBits: authenticator.consumedBits,
+  };
+
+  function metadata(_bits: number, index: number) {
+    return {
+      link: link.name,
+      block: index,
+      epsilon: { ...link.epsilon, authentication: 2 * tagEpsilon(2 ** 30) },
+      proof: proofOf(link),
+      length: link.security.length,
+      accounting: link.reconciliation.accounting,
+      assumptions: assumptionsOf(link),
+      authentication: authenticator.mode,
+      hash: "toeplitz" as const,
+      createdAt: new Date().toISOString(),
+      software: `qkd-distill ${version}`,
+    };
+  }
+
+  function audit(outcome: BlockOutcome, index: number, context: BlockContext): AuditRecord {
+    const { sifted, secured, keys } = outcome;
+    const verified = secured !== undefined;
+    const tags = keys.length > 0 ? 2 : 0;
+    const reason = secured && !secured.reason ? undefined : outcome.reason;
+    return auditRecord({
+      software: `qkd-distill ${version}`,
+      link: link.name,
+      block: index,
+      protocol: link.protocol,
+      proof: proofOf(link),
+      mode: link.security.length,
+      ...(link.security.secretBits ? { fixedBits: link.security.secretBits } : {}),
+      ...(link.keyBits ? { splitBits: link.keyBits } : {}),
+      accounting: link.reconciliation.accounting,
+      epsilon: { ...link.epsilon, authentication: tags * tagEpsilon(context.transcriptBlocks) },
+      ...(link.source && link.source.intensities.length > 1
+        ? { intensities: link.source.intensities.map(({ mean, probability }) => ({ mean, probability })) }
+        : {}),
+      counts: {
+        key: [...sifted.nKey],
+        test: [...sifted.nTest],
+        testErrors: [...sifted.mTest],
+        ...(verified && outcome.keyErrors?.length === sifted.nKey.length ? { keyErrors: [...outcome.keyErrors] } : {}),
+      },
+      ledger: context.ledger.entries.map(({ reason: why, bits }) => ({ reason: why, bits })),
+      verification: { tagBits: verified ? verificationTagBits : 0, tags: verified ? 1 : 0 },
+      authentication: { mode: authenticator.mode, tags, transcriptBlocks: context.transcriptBlocks },
+      transcript: context.transcript,
+      ...(reason ? { reason } : {}),
+      secretBits: keys.reduce((sum, { bits }) => sum + bits, 0),
+      createdAt: new Date().toISOString(),
+    });
+  }
+}
+
+function assumptionsOf(link: Link): string[] {
+  const list = [
+    "basis and bit choices are uniform at their stated probabilities and independent of the state",
+    "detection efficiency is independent of the basis",
+    "detectors and sources have no other side channels",
+  ];
+  if (link.protocol.startsWith("bb84"))
+    list.push("phase-randomised pulses with Poisson photon numbers of the stated means");
+  if (link.protocol === "bbm92") list.push("Alice's bases are mutually unbiased");
+  list.push("active basis choice: passive receivers with clicks across bases are not covered by the proof");
+  if (link.reconciliation.accounting === "pattern-public")
+    list.push(
+      "Bob's measurements on single photons are those of a qubit (squashing)",
+      "Bob's messages depend on the error pattern and public data alone",
+    );
+  return list;
+}

@@ -1,0 +1,149 @@
+/**
+ * One block, top to bottom, at either end:
+ *
+ *   slots → sift → estimate → reconcile → verify → secure → amplify → commit
+ *
+ * Each step is one file in stages/ that holds both ends. Meeting the peer, several blocks at once, crashes and
+ * reconnects: session.ts and run-state.ts.
+ */
+import { randomUUID } from "node:crypto";
+import { type BitString, countOnes, xorBits } from "./bits.js";
+import { splitKey } from "./keys/split.js";
+import type { SecretKey } from "./keys/types.js";
+import { alarmsOf } from "./stages/alarms.js";
+import { type Amplified, amplifyAsAlice, amplifyAsBob } from "./stages/amplify.js";
+import { type CommitRecords, commitAsAlice, commitAsBob } from "./stages/commit.js";
+import type { BlockReason, StageContext } from "./stages/context.js";
+import { type Estimate, estimateAsAlice, estimateAsBob } from "./stages/estimate.js";
+import { reconcilerOf } from "./stages/reconcile/index.js";
+import type { ReconcileOptions, ReconcileOutcome } from "./stages/reconcile/types.js";
+import { type SecuredLength, secure } from "./stages/secure.js";
+import { type SiftedBlock, siftAsAlice, siftAsBob } from "./stages/sift.js";
+import type { BlockSlots } from "./stages/slots.js";
+import { type Verdict, verifyAsAlice, verifyAsBob } from "./stages/verify.js";
+
+/** What the pipeline of one block needs beside the stage context. */
+export interface BlockWork extends StageContext {
+  readonly roundTripSeconds: number;
+  /** Alice: error rate of the key basis in earlier blocks, where it is known. */
+  readonly keyQber: number | undefined;
+  /** What goes into every key beside its bits. */
+  metadata(bits: number): Omit<SecretKey, "id" | "bytes" | "bits">;
+  /** Runs a stage; its time goes to the report. */
+  timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
+  /** Durable marks (run-state.ts): the seed leaves; the key is prepared (Bob) or decided (Alice); it is released. */
+  seeded(): Promise<void>;
+  decide(keys: readonly SecretKey[]): Promise<void>;
+  release(keys: readonly SecretKey[]): Promise<void>;
+}
+
+/** How a block ended, as far as this end knows: counts, no bits but the keys. */
+export interface BlockOutcome {
+  readonly slots: BlockSlots;
+  readonly sifted: Omit<SiftedBlock, "key">;
+  readonly alarms: readonly BlockReason[];
+  /** Error rate that reconciliation was started with. */
+  readonly qberUsed?: number;
+  readonly reconciled?: Omit<ReconcileOutcome, "word">;
+  /** Key-basis errors by intensity, known once the block is verified (or opened: then in all). */
+  readonly keyErrors?: readonly number[];
+  /** Bob: how many of them came from single clicks. */
+  readonly singleKeyErrors?: number;
+  readonly secured?: SecuredLength;
+  readonly keys: readonly SecretKey[];
+  readonly reason?: BlockReason;
+}
+
+/** One end's half of every stage. */
+interface EndStages {
+  sift(work: BlockWork, slots: BlockSlots): Promise<SiftedBlock>;
+  estimate(work: BlockWork, block: SiftedBlock, alarms: readonly BlockReason[]): Promise<Estimate>;
+  reconcile(work: BlockWork, key: BitString, options: ReconcileOptions): Promise<ReconcileOutcome>;
+  verify(work: BlockWork, word: BitString, block: SiftedBlock): Promise<Verdict>;
+  amplify(work: BlockWork, word: BitString, length: SecuredLength): Promise<Amplified>;
+  commit(work: BlockWork, records: CommitRecords): Promise<void>;
+}
+
+export const alice: EndStages = {
+  sift: (work, slots) => siftAsAlice(work.channel, work.link, slots.own),
+  estimate: (work, block, alarms) => estimateAsAlice(work, block, alarms, work.keyQber),
+  reconcile: (work, key, options) => reconcilerOf(work.link).asAlice(work, key, options),
+  verify: verifyAsAlice,
+  amplify: (work, word, length) => {
+    const ids = Array.from({ length: keyCount(work, length.bits) }, () => randomUUID());
+    return amplifyAsAlice(work, word, length, ids, work.seeded);
+  },
+  commit: commitAsAlice,
+};
+
+export const bob: EndStages = {
+  sift: (work, slots) => siftAsBob(work.channel, work.link, slots.own),
+  estimate: estimateAsBob,
+  reconcile: (work, key, options) => reconcilerOf(work.link).asBob(work, key, options),
+  verify: verifyAsBob,
+  amplify: (work, word, length) => amplifyAsBob(work, word, length, keyCount(work, length.bits), work.seeded),
+  commit: commitAsBob,
+};
+
+export async function distillBlock(end: EndStages, work: BlockWork, slots: BlockSlots): Promise<BlockOutcome> {
+  const secrets: BitString[] = [];
+  try {
+    const sifted = await work.timed("sift", () => end.sift(work, slots));
+    secrets.push(sifted.key);
+    const alarms = alarmsOf(work.link, slots, sifted);
+    const known = { slots, sifted: withoutKey(sifted), alarms, keys: [] };
+
+    const estimate = await work.timed("estimate", () => end.estimate(work, sifted, alarms));
+    if (!estimate.go)
+      return { ...known, ...errorsKnown(sifted, [estimate.errors], estimate.opened), reason: estimate.reason };
+
+    const options = reconcileOptions(work, estimate.qber);
+    const { word, ...reconciled } = await work.timed("reconcile", () => end.reconcile(work, sifted.key, options));
+    secrets.push(word);
+    const after = { ...known, qberUsed: estimate.qber, reconciled };
+    if (!reconciled.ok) return { ...after, reason: "NOT_RECONCILED" };
+
+    const verdict = await work.timed("verify", () => end.verify(work, word, sifted));
+    if (!verdict.equal) return { ...after, reason: "VERIFICATION_FAILED" };
+
+    const secured = secure(work, { ...sifted, mKey: verdict.errors });
+    const verified = { ...after, ...errorsKnown(sifted, verdict.errors, word), secured };
+    if (secured.reason) return { ...verified, reason: secured.reason };
+
+    const { key, ids } = await work.timed("amplify", () => end.amplify(work, word, secured));
+    secrets.push(key);
+    const keys = splitKey(key, ids, work.metadata(key.length));
+    const records = { decide: () => work.decide(keys), release: () => work.release(keys) };
+    await work.timed("commit", () => end.commit(work, records));
+    return { ...verified, keys };
+  } finally {
+    for (const secret of secrets) secret.zeroise();
+  }
+}
+
+/** How many keys a block's secret bits make: one, or pieces of the link's key size. */
+export function keyCount({ link }: Pick<StageContext, "link">, bits: number): number {
+  return link.keyBits ? Math.floor(bits / link.keyBits) : 1;
+}
+
+function reconcileOptions({ link, roundTripSeconds }: BlockWork, qber: number): ReconcileOptions {
+  // Both ends know it: the rate comes from the check basis, whose errors need not be the key basis'.
+  const { mode, accounting } = link.reconciliation;
+  return { qber, mode, accounting, roundTripSeconds, rough: true };
+}
+
+function withoutKey({ key: _key, ...rest }: SiftedBlock): Omit<SiftedBlock, "key"> {
+  return rest;
+}
+
+/** @param truth Alice's word, where this end is Bob */
+function errorsKnown(
+  sifted: SiftedBlock,
+  keyErrors: readonly number[],
+  truth: BitString | undefined,
+): Pick<BlockOutcome, "keyErrors" | "singleKeyErrors"> {
+  if (!sifted.clicks || !truth) return { keyErrors };
+  const wrong = xorBits(sifted.key, truth);
+  for (let i = 0; i < wrong.bytes.length; i++) wrong.bytes[i]! &= sifted.clicks.inKey.bytes[i]!;
+  return { keyErrors, singleKeyErrors: countOnes(wrong) };
+}

@@ -1,0 +1,125 @@
+/** The report of a run: both ends' rows joined, every figure counted in it (CONTRACT.md, `distill`). */
+import type { Link } from "../link.js";
+import type { PartyReport } from "../party-run.js";
+import type { ClockReport } from "../timing/types.js";
+import type { BlockRow } from "./rows.js";
+
+export interface DistillReport {
+  readonly link: string;
+  readonly protocol: string;
+  readonly detections: { readonly alice?: number; readonly bob?: number };
+  readonly coincidences?: number;
+  readonly accidentals?: number;
+  readonly clock?: ClockReport;
+  readonly siftedBits: number;
+  readonly qber: number | null;
+  readonly clicks: {
+    readonly single: { readonly siftedBits: number; readonly errors: number | null; readonly qber: number | null };
+    readonly sameBasis: number;
+    readonly crossBasis: number;
+    readonly deadTimeVetoed: number;
+  };
+  readonly blocks: readonly BlockRow[];
+  readonly secretBits: number;
+  readonly keys: number;
+  readonly reason?: string;
+  /** Bits of authentication pads used at both ends together, and what is left of the key after them. */
+  readonly authenticationBits: number;
+  readonly netSecretBits: number;
+  readonly warnings: readonly string[];
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** @param bob or alice may be missing where one end reports alone */
+export function mergeReports(
+  link: Link,
+  alice: PartyReport | undefined,
+  bob: PartyReport | undefined,
+  elapsed: number,
+): DistillReport {
+  const main = (bob ?? alice)!;
+  const other = new Map((bob ? (alice?.blocks ?? []) : []).map((row) => [row.index, row]));
+  const blocks = main.blocks.map((row) => joined(row, other.get(row.index)));
+  const sum = (of: (row: BlockRow) => number) => blocks.reduce((total, row) => total + of(row), 0);
+  const calibration = alice?.facts.calibration;
+  const known = blocks.every(({ errors }) => errors !== null);
+  const siftedBits = sum((row) => row.siftedBits);
+  const singleKnown = blocks.every(({ clicks }) => clicks.singleErrors !== null);
+  const singleSifted = sum(({ clicks }) => clicks.singleSifted ?? 0) + (calibration?.siftedBits ?? 0);
+  const singleErrors = singleKnown ? sum(({ clicks }) => clicks.singleErrors ?? 0) + (calibration?.errors ?? 0) : null;
+  const secretBits = sum((row) => row.secretBits);
+  const pairs = blocks.filter(({ pairs }) => pairs !== undefined);
+  const clock = alice?.facts.clock ?? bob?.facts.clock;
+  const reason =
+    secretBits > 0 ? undefined : (main.facts.reason ?? blocks.find((row) => row.reason)?.reason ?? "NO_DETECTIONS");
+  const authenticationBits = alice?.authenticationBits ?? bob?.authenticationBits ?? 0;
+  const seconds: Record<string, number> = {};
+  for (const row of main.blocks)
+    for (const [stage, time] of Object.entries(row.seconds)) seconds[stage] = (seconds[stage] ?? 0) + time;
+  return {
+    link: link.name,
+    protocol: link.protocol,
+    detections: {
+      ...(alice?.facts.detections === undefined ? {} : { alice: alice.facts.detections }),
+      ...(bob?.facts.detections === undefined ? {} : { bob: bob.facts.detections }),
+    },
+    ...(pairs.length > 0
+      ? {
+          coincidences: sum(({ pairs }) => pairs?.exclusive ?? 0) + (calibration?.exclusive ?? 0),
+          accidentals: sum(({ pairs }) => pairs?.accidentals ?? 0),
+        }
+      : {}),
+    ...(clock ? { clock } : {}),
+    siftedBits,
+    qber: siftedBits > 0 && known ? (sum((row) => row.errors ?? 0) + sum((row) => row.checkErrors)) / siftedBits : null,
+    clicks: {
+      single: {
+        siftedBits: singleSifted,
+        errors: singleErrors,
+        qber: singleErrors === null || singleSifted === 0 ? null : singleErrors / singleSifted,
+      },
+      sameBasis: sum(({ clicks }) => clicks.sameBasis),
+      crossBasis: sum(({ clicks }) => clicks.crossBasis),
+      deadTimeVetoed: sum(({ clicks }) => clicks.deadTimeVetoed ?? 0),
+    },
+    blocks,
+    secretBits,
+    keys: sum((row) => row.keys),
+    ...(reason ? { reason } : {}),
+    authenticationBits,
+    netSecretBits: secretBits - authenticationBits,
+    warnings: warningsOf(link, alice, bob),
+    seconds: { ...seconds, total: elapsed },
+  };
+}
+
+function joined(row: BlockRow, other: BlockRow | undefined): BlockRow {
+  if (!other) return row;
+  return {
+    ...row,
+    clicks: {
+      ...row.clicks,
+      sameBasis: row.clicks.sameBasis + other.clicks.sameBasis,
+      crossBasis: row.clicks.crossBasis + other.clicks.crossBasis,
+    },
+    ...(other.pairs ? { pairs: other.pairs } : {}),
+    ...(row.gate ? {} : other.gate ? { gate: other.gate } : {}),
+    alarms: [...new Set([...row.alarms, ...other.alarms])],
+  };
+}
+
+function warningsOf(link: Link, alice: PartyReport | undefined, bob: PartyReport | undefined): string[] {
+  const warnings: string[] = [];
+  for (const [name, report] of [
+    ["alice", alice],
+    ["bob", bob],
+  ] as const) {
+    if (!report) continue;
+    if (link[name].detectors && link[name].deadTimePs === undefined)
+      warnings.push(`${name}.deadTimePs is not given: no dead time is enforced (FORMULAS.md 9)`);
+    const unnamed = report.facts.unnamedChannels ?? [];
+    if (unnamed.length > 0)
+      warnings.push(`${name}: events on channels ${unnamed.join(", ")}, which the link does not name, are left out`);
+  }
+  return warnings;
+}

@@ -1,0 +1,95 @@
+/** A block's outcome as a row of public counts: for reports, JSON and the state folder (private where one-way: 0600). */
+import type { BlockOutcome } from "../party.js";
+import type { BlockContext } from "../run.js";
+import { entropy } from "../security/index.js";
+
+export interface BlockRow {
+  readonly index: number;
+  readonly siftedBits: number;
+  readonly keyBits: number;
+  readonly errors: number | null;
+  readonly checkBits: number;
+  readonly checkErrors: number;
+  readonly leakedBits: number;
+  readonly efficiency: number | null;
+  readonly frames: number;
+  readonly framesFailed: number;
+  readonly rounds: number;
+  readonly phaseError: number | null;
+  readonly secretBits: number;
+  readonly keys: number;
+  readonly accounting: string;
+  readonly reason?: string;
+  readonly alarms: readonly string[];
+  readonly leak: Readonly<Record<string, number>>;
+  readonly counts: {
+    readonly key: readonly number[];
+    readonly check: readonly number[];
+    readonly checkErrors: readonly number[];
+  };
+  readonly keyErrorsByIntensity?: readonly number[];
+  readonly qberUsed?: number;
+  readonly choice?: Readonly<Record<string, unknown>>;
+  readonly terms?: Readonly<Record<string, number | readonly number[]>>;
+  readonly clicks: ClickRow;
+  readonly pulses?: number;
+  readonly pairs?: { readonly all: number; readonly exclusive: number; readonly accidentals: number };
+  readonly gate?: Readonly<Record<string, unknown>>;
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+export interface ClickRow {
+  /** Bob alone knows them. */
+  readonly singleSifted: number | null;
+  readonly singleErrors: number | null;
+  readonly sameBasis: number;
+  readonly crossBasis: number;
+  readonly deadTimeVetoed: number | null;
+}
+
+export function blockRow(outcome: BlockOutcome, index: number, context: BlockContext, accounting: string): BlockRow {
+  const { sifted, slots, reconciled, secured, keys, reason } = outcome;
+  const sum = (counts: readonly number[]) => counts.reduce((total, n) => total + n, 0);
+  const keyBits = sum(sifted.nKey);
+  const errors = outcome.keyErrors ? sum(outcome.keyErrors) : null;
+  const leakedBits = context.ledger.total;
+  const shannon = errors ? keyBits * entropy(errors / keyBits) : 0;
+  const single = sifted.clicks;
+  const singleErrors = single && outcome.singleKeyErrors !== undefined ? single.errors + outcome.singleKeyErrors : null;
+  return {
+    index,
+    siftedBits: keyBits + sum(sifted.nTest),
+    keyBits,
+    errors,
+    checkBits: sum(sifted.nTest),
+    checkErrors: sum(sifted.mTest),
+    leakedBits,
+    efficiency: shannon > 0 && reconciled ? leakedBits / shannon : null,
+    frames: reconciled?.frames ?? 0,
+    framesFailed: reconciled?.framesFailed ?? 0,
+    rounds: reconciled?.rounds ?? 0,
+    phaseError: secured?.bound.phi ?? null,
+    secretBits: keys.reduce((total, { bits }) => total + bits, 0),
+    keys: keys.length,
+    accounting,
+    ...(reason ? { reason } : {}),
+    alarms: outcome.alarms,
+    leak: Object.fromEntries(context.ledger.entries.map(({ reason: why, bits }) => [why, bits])),
+    counts: { key: sifted.nKey, check: sifted.nTest, checkErrors: sifted.mTest },
+    ...(outcome.keyErrors ? { keyErrorsByIntensity: outcome.keyErrors } : {}),
+    ...(outcome.qberUsed === undefined ? {} : { qberUsed: outcome.qberUsed }),
+    ...(reconciled ? { choice: reconciled.choice } : {}),
+    ...(secured ? { terms: secured.bound.terms } : {}),
+    clicks: {
+      singleSifted: single?.siftedBits ?? null,
+      singleErrors,
+      sameBasis: slots.clicks?.sameBasis ?? 0,
+      crossBasis: slots.clicks?.crossBasis ?? 0,
+      deadTimeVetoed: single?.deadTimeVetoed ?? null,
+    },
+    ...(slots.pulses === undefined ? {} : { pulses: slots.pulses }),
+    ...(slots.pairs ? { pairs: slots.pairs } : {}),
+    ...(slots.gate ? { gate: { ...slots.gate } } : {}),
+    seconds: context.seconds,
+  };
+}

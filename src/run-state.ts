@@ -1,0 +1,143 @@
+/**
+ * What one end remembers of its blocks, durably: which are begun, which can never be distilled again, which key is
+ * prepared and not released, which is committed. A state machine over an append-only journal; the rules of DESIGN.md,
+ * decision 8:
+ *
+ *   begun     a key-dependent bit was disclosed; may be tried again, with the earlier leak counted
+ *   seeded    the Toeplitz seed left: never again
+ *   prepared  (Bob) the key is durable, encrypted, not released, until Alice's decision is known
+ *   committed (Alice: the decision; Bob: learnt) the key goes to the sink, again after a crash
+ *   released  the sink has it
+ *   closed    done without key
+ */
+import type { Journal } from "./keys/journal.js";
+import type { PreparedKeys } from "./keys/prepared-store.js";
+
+export type BlockStatus = "begun" | "seeded" | "prepared" | "committed" | "released" | "closed";
+
+export interface BlockState {
+  readonly block: number;
+  readonly status: BlockStatus;
+  readonly attempts: number;
+  /** Bits disclosed in earlier attempts, at most. */
+  readonly leak: number;
+}
+
+/** What an end tells the other when they meet. */
+export interface HeldBlocks {
+  /** No block from here on was ever begun at this end. */
+  readonly next: number;
+  readonly retry: readonly { readonly block: number; readonly attempts: number; readonly leak: number }[];
+  readonly prepared: readonly number[];
+  /** The dump is done. */
+  readonly complete: boolean;
+}
+
+export type StateRecord =
+  | BlockState
+  /** A block's report row, kept so that a resumed run can tell of all blocks. */
+  | { readonly row: Readonly<Record<string, unknown>>; readonly block: number }
+  | { readonly run: Readonly<Record<string, unknown>> }
+  | { readonly complete: true };
+
+export const maxAttempts = 3;
+
+export class RunState {
+  private readonly blocks = new Map<number, BlockState>();
+  private readonly rowsByBlock = new Map<number, Readonly<Record<string, unknown>>>();
+  private runFacts: Readonly<Record<string, unknown>> = {};
+  private isComplete = false;
+
+  constructor(
+    private readonly journal: Journal<StateRecord>,
+    readonly prepared: PreparedKeys,
+  ) {
+    for (const record of journal.records) this.learn(record);
+  }
+
+  get complete(): boolean {
+    return this.isComplete;
+  }
+  get rows(): Readonly<Record<string, unknown>>[] {
+    return [...this.rowsByBlock].sort(([a], [b]) => a - b).map(([, row]) => row);
+  }
+  get run(): Readonly<Record<string, unknown>> {
+    return this.runFacts;
+  }
+
+  block(index: number): BlockState {
+    return this.blocks.get(index) ?? { block: index, status: "begun", attempts: 0, leak: 0 };
+  }
+
+  held(): HeldBlocks {
+    const all = [...this.blocks.values()];
+    return {
+      next: all.reduce((next, { block }) => Math.max(next, block + 1), 0),
+      retry: all
+        .filter(({ status, attempts }) => status === "begun" && attempts < maxAttempts)
+        .map(({ block, attempts, leak }) => ({ block, attempts, leak })),
+      prepared: all.filter(({ status }) => status === "prepared").map(({ block }) => block),
+      complete: this.isComplete,
+    };
+  }
+
+  /** Blocks whose key must reach the sink (again): committed, not yet released. */
+  get toRelease(): number[] {
+    return [...this.blocks.values()].filter(({ status }) => status === "committed").map(({ block }) => block);
+  }
+
+  async mark(index: number, status: BlockStatus, change: { attempts?: number; leak?: number } = {}): Promise<void> {
+    const { attempts, leak } = this.block(index);
+    await this.write({ block: index, status, attempts: change.attempts ?? attempts, leak: change.leak ?? leak });
+  }
+
+  async keepRow(index: number, row: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.write({ row, block: index });
+  }
+
+  async keepRun(facts: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.write({ run: { ...this.runFacts, ...facts } });
+  }
+
+  async finish(): Promise<void> {
+    if (!this.isComplete) await this.write({ complete: true });
+  }
+
+  private async write(record: StateRecord): Promise<void> {
+    await this.journal.append(record);
+    this.learn(record);
+  }
+
+  private learn(record: StateRecord): void {
+    if ("complete" in record) this.isComplete = true;
+    else if ("run" in record) this.runFacts = record.run;
+    else if ("row" in record) this.rowsByBlock.set(record.block, record.row);
+    else this.blocks.set(record.block, record);
+  }
+}
+
+/** Which blocks a session may run, from what both ends hold. */
+export interface BlockPlan {
+  readonly next: number;
+  /** Blocks below `next` that may be tried again, with the leak that earlier attempts cost. */
+  readonly retry: ReadonlyMap<number, { attempts: number; leak: number }>;
+}
+
+export function planBlocks(a: HeldBlocks, b: HeldBlocks): BlockPlan {
+  const next = Math.max(a.next, b.next);
+  const retry = new Map<number, { attempts: number; leak: number }>();
+  const [inA, inB] = [a, b].map((held) => new Map(held.retry.map((entry) => [entry.block, entry]))) as [
+    Map<number, HeldBlocks["retry"][number]>,
+    Map<number, HeldBlocks["retry"][number]>,
+  ];
+  for (const block of new Set([...inA.keys(), ...inB.keys()])) {
+    const [atA, atB] = [inA.get(block), inB.get(block)];
+    const possible = (atA || block >= a.next) && (atB || block >= b.next);
+    if (!possible) continue;
+    retry.set(block, {
+      attempts: Math.max(atA?.attempts ?? 0, atB?.attempts ?? 0),
+      leak: Math.max(atA?.leak ?? 0, atB?.leak ?? 0),
+    });
+  }
+  return { next, retry };
+}

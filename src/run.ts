@@ -1,0 +1,273 @@
+/**
+ * What one end does in a session: lock clocks with the peer, then block after block through party.ts, a few at once, so
+ * that round trips cost little. Bob says which block comes next and when there is none; Alice follows.
+ */
+import { z } from "zod";
+import { type LockedSource, lockSource, type OwnData, type RawBlock, type SourceFacts } from "./block-source.js";
+import { closingChannel, syncChannel } from "./channel/connection.js";
+import type { BlockChannel, Role } from "./channel/types.js";
+import { QkdError } from "./errors.js";
+import type { KeySink, SecretKey } from "./keys/types.js";
+import type { Link } from "./link.js";
+import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "./party.js";
+import type { RandomSource } from "./random.js";
+import type { RunState } from "./run-state.js";
+import { LeakLedger } from "./security/index.js";
+import type { Session } from "./session.js";
+import { receiveTag, sendTag } from "./stages/commit.js";
+import type { Executor } from "./workers/executor.js";
+
+export interface RunOptions {
+  readonly role: Role;
+  readonly link: Link;
+  /** Opened anew for every session: a dump is read from its start each time. */
+  data(): Promise<{ readonly data: OwnData; close(): Promise<void> }>;
+  readonly executor: Executor;
+  readonly state: RunState;
+  readonly sink: KeySink;
+  readonly random: RandomSource;
+  metadata(bits: number, index: number): BlockMetadata;
+  /** A block ended; its row is for the report and durable already. */
+  onBlock(outcome: BlockOutcome, index: number, context: BlockContext): Promise<void>;
+  onFacts(facts: SourceFacts & { reason?: string }): void;
+}
+
+export type BlockMetadata = Omit<SecretKey, "id" | "bytes" | "bits">;
+
+export interface BlockContext {
+  /** 16-byte blocks of the transcript's longer direction. */
+  readonly transcriptBlocks: number;
+  readonly ledger: LeakLedger;
+  readonly transcript: string;
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+const blocksInFlight = 4;
+const nextSchema = z.strictObject({ index: z.int().min(0).nullable() });
+
+/** Runs until the dump is done at both ends. */
+export async function runSession(session: Session, options: RunOptions): Promise<void> {
+  const { role, state } = options;
+  const control = session.connection.channel(closingChannel);
+  const bobDone = role === "bob" ? state.complete : session.peerComplete;
+  let source: LockedSource | undefined;
+  const { data, close } = bobDone ? { data: undefined, close: async () => undefined } : await options.data();
+  try {
+    if (data) source = await lock(session, options, data);
+    if (role === "bob") {
+      if (source) await lead(session, options, source, control);
+      await control.send("next", { index: null });
+      await control.receive("ended", z.strictObject({}));
+    } else {
+      await follow(session, options, source, control);
+      await control.send("ended", {});
+    }
+    if (source) options.onFacts(source.facts());
+  } finally {
+    await close();
+  }
+  await state.finish();
+  session.progress();
+}
+
+async function lock(session: Session, options: RunOptions, data: OwnData): Promise<LockedSource | undefined> {
+  const transcript = session.authentication.transcript("sync");
+  const channel = session.connection.channel(syncChannel, transcript);
+  const source = await lockSource(options.role, channel, options.link, data);
+  // Whether there is a lock is believed only once both ends have sealed what was said.
+  const sealed = { channel, seal: transcript };
+  if (options.role === "bob") {
+    await sendTag(sealed);
+    await receiveTag(sealed);
+  } else {
+    await receiveTag(sealed);
+    await sendTag(sealed);
+  }
+  session.progress();
+  if (!source.locked) {
+    options.onFacts({ reason: source.reason });
+    return undefined;
+  }
+  await checkDisclosed(source, options);
+  return source;
+}
+
+/** A stretch of events that was disclosed once stays the only one: another would open bits of blocks that made key. */
+async function checkDisclosed(source: LockedSource, { state }: RunOptions): Promise<void> {
+  const { disclosed } = source.facts();
+  if (!disclosed) return;
+  const earlier = state.run.disclosed as { from: string; to: string } | undefined;
+  if (earlier === undefined) await state.keepRun({ disclosed });
+  else if (earlier.from !== disclosed.from || earlier.to !== disclosed.to)
+    throw new QkdError(
+      "TIMING_SEGMENT_MOVED",
+      "Another stretch of events than before would be disclosed; the run cannot go on.",
+      {
+        earlier,
+        disclosed,
+      },
+    );
+}
+
+async function lead(session: Session, options: RunOptions, source: LockedSource, control: BlockChannel): Promise<void> {
+  const running = new Window(blocksInFlight);
+  for await (const raw of source.blocks()) {
+    if (!isOpen(session, raw.index)) continue;
+    await running.room();
+    await control.send("next", { index: raw.index });
+    running.add(oneBlock(session, options, raw));
+  }
+  await running.drain();
+}
+
+/** @param source undefined where there is no lock or nothing left to do: then Bob announces no block */
+async function follow(
+  session: Session,
+  options: RunOptions,
+  source: LockedSource | undefined,
+  control: BlockChannel,
+): Promise<void> {
+  const running = new Window(blocksInFlight + 1);
+  const blocks = source?.blocks();
+  for (;;) {
+    const { index } = await Promise.race([control.receive("next", nextSchema), running.failed]);
+    if (index === null) break;
+    if (!isOpen(session, index))
+      throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} again.`, { index });
+    await running.room();
+    let raw: RawBlock | undefined;
+    do raw = (await blocks?.next())?.value as RawBlock | undefined;
+    while (raw && raw.index < index);
+    // Alice's dump is the shorter one: she has nothing in this block.
+    raw ??= source?.empty(index);
+    if (!raw) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} without a lock.`, { index });
+    running.add(oneBlock(session, options, raw));
+  }
+  await running.drain();
+}
+
+function isOpen({ plan }: Session, index: number): boolean {
+  return index >= plan.next || plan.retry.has(index);
+}
+
+async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): Promise<void> {
+  const { state, link, role, executor, random } = options;
+  const { index } = raw;
+  const earlier = session.plan.retry.get(index) ?? { attempts: 0, leak: 0 };
+  const attempts = earlier.attempts + 1;
+  await state.mark(index, "begun", { attempts, leak: earlier.leak });
+  const transcript = session.authentication.transcript(`block ${index} attempt ${attempts}`);
+  const channel = session.connection.channel(index, transcript);
+  const ledger = new LeakLedger();
+  ledger.add("earlier-attempt", earlier.leak);
+  const seconds: Record<string, number> = {};
+  const work: BlockWork = {
+    link,
+    index,
+    channel: withDurableLeak(channel, ledger, (leak) => state.mark(index, "begun", { leak })),
+    executor,
+    ledger,
+    random,
+    seal: transcript,
+    signal: session.signal,
+    roundTripSeconds: session.roundTripSeconds,
+    keyQber: undefined,
+    metadata: (bits) => options.metadata(bits, index),
+    async timed(stage, run) {
+      const began = performance.now();
+      try {
+        return await run();
+      } finally {
+        seconds[stage] = (seconds[stage] ?? 0) + (performance.now() - began) / 1000;
+      }
+    },
+    seeded: () => state.mark(index, "seeded"),
+    async decide(keys) {
+      await state.prepared.put(index, keys);
+      await state.mark(index, role === "alice" ? "committed" : "prepared");
+    },
+    async release(keys) {
+      if (role === "bob") await state.mark(index, "committed");
+      await releaseKeys(state, options.sink, index, keys);
+    },
+  };
+  const slots = await work.timed("slots", () => raw.slots(work.channel, random));
+  const outcome = await distillBlock(role === "alice" ? alice : bob, work, slots);
+  if (outcome.keys.length === 0) await state.mark(index, "closed");
+  await options.onBlock(outcome, index, {
+    ledger,
+    transcript: transcript.digest(),
+    transcriptBlocks: transcript.blocks,
+    seconds,
+  });
+  for (const key of outcome.keys) key.bytes.fill(0);
+  session.connection.finish(index);
+  session.progress();
+}
+
+/** To the sink, then out of the prepared store; may be repeated. */
+export async function releaseKeys(
+  state: RunState,
+  sink: KeySink,
+  block: number,
+  keys: readonly SecretKey[],
+): Promise<void> {
+  for (const key of keys) await sink.store(key);
+  await state.prepared.remove(block);
+  await state.mark(block, "released");
+}
+
+/** No key-dependent bit leaves before the journal counts it: an attempt after a crash starts from what was disclosed. */
+function withDurableLeak(
+  channel: BlockChannel,
+  ledger: LeakLedger,
+  keep: (leak: number) => Promise<void>,
+): BlockChannel {
+  let durable = ledger.total;
+  return {
+    async send(type, body) {
+      if (ledger.total > durable) {
+        // A margin ahead spares a disk write for each of many small disclosures.
+        durable = Math.ceil(ledger.total * 1.02);
+        await keep(durable);
+      }
+      await channel.send(type, body);
+    },
+    receive: (type, schema) => channel.receive(type, schema),
+  };
+}
+
+/** At most so many blocks at once; the first failure fails them all. */
+class Window {
+  /** Rejects with the first failure; never resolves. */
+  readonly failed: Promise<never>;
+  private fail!: (error: unknown) => void;
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(private readonly size: number) {
+    this.failed = new Promise((_, reject) => {
+      this.fail = reject;
+    });
+    this.failed.catch(() => undefined);
+  }
+
+  add(block: Promise<void>): void {
+    const tracked: Promise<void> = block.then(
+      () => {
+        this.running.delete(tracked);
+      },
+      (error: unknown) => {
+        this.running.delete(tracked);
+        this.fail(error);
+      },
+    );
+    this.running.add(tracked);
+  }
+  async room(): Promise<void> {
+    while (this.running.size >= this.size) await Promise.race([this.failed, ...this.running]);
+  }
+  async drain(): Promise<void> {
+    while (this.running.size > 0) await Promise.race([this.failed, ...this.running]);
+    await Promise.race([this.failed, Promise.resolve()]);
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * One end's life: meet the peer, run the blocks that neither end has finished, several at once; after a cut meet again
+ * and go on; end when the dump is done at both ends.
+ */
+import type { Duplex } from "node:stream";
+import type { Authenticator, ConnectionAuthentication } from "./channel/authentication.js";
+import { Connection, type ConnectionOptions } from "./channel/connection.js";
+import { greetAsAlice, greetAsBob, isMismatch, type Meeting } from "./channel/handshake.js";
+import type { Transport } from "./channel/tcp.js";
+import type { Role } from "./channel/types.js";
+import { QkdError, toQkdError } from "./errors.js";
+import type { Link } from "./link.js";
+import { type BlockPlan, planBlocks, type RunState } from "./run-state.js";
+
+export interface SessionOptions {
+  readonly role: Role;
+  readonly link: Link;
+  readonly transport: Transport;
+  readonly authenticator: Authenticator;
+  readonly state: RunState;
+  /** Ends with CHANNEL_PEER_ABSENT after this long without progress, seconds. */
+  readonly waitSeconds: number;
+  readonly connection?: ConnectionOptions;
+  readonly signal?: AbortSignal;
+  /** What a session does once the ends know each other; `progress` is to be called whenever something got done. */
+  run(session: Session): Promise<void>;
+  /** Puts committed keys that never reached the sink there. */
+  release(block: number): Promise<void>;
+  log?(event: string, details: Readonly<Record<string, unknown>>): void;
+}
+
+export interface Session {
+  readonly connection: Connection;
+  readonly authentication: ConnectionAuthentication;
+  readonly plan: BlockPlan;
+  /** The peer has finished its dump. */
+  readonly peerComplete: boolean;
+  /** Seconds of a round trip, measured while meeting. */
+  readonly roundTripSeconds: number;
+  readonly signal: AbortSignal;
+  progress(): void;
+}
+
+/** A peer that was met and then lost is waited for a shorter time than one that never came. */
+const lostShare = 0.6;
+const mismatchesBelieved = 2;
+
+export async function keepSessions(options: SessionOptions): Promise<void> {
+  const life = new SessionLife(options);
+  await life.run();
+}
+
+class SessionLife {
+  private readonly end = new AbortController();
+  private current: { connection: Connection; over: Promise<void> } | undefined;
+  private lastProgress = Date.now();
+  private metOnce = false;
+  private mismatches = 0;
+  private failure: QkdError | undefined;
+  private lastError: QkdError | undefined;
+  private done = false;
+
+  constructor(private readonly options: SessionOptions) {}
+
+  async run(): Promise<void> {
+    const { transport, waitSeconds, signal } = this.options;
+    const interrupted = () => this.stop(new QkdError("INTERRUPTED", "Stopped; what is committed is kept."));
+    if (signal?.aborted) throw new QkdError("INTERRUPTED", "Stopped before it began.");
+    signal?.addEventListener("abort", interrupted, { once: true });
+    const watch = setInterval(() => {
+      const limit = waitSeconds * 1000 * (this.metOnce ? lostShare : 1);
+      if (Date.now() - this.lastProgress > limit) this.stop(this.absent());
+    }, 100);
+    try {
+      await transport.serve((stream) => this.take(stream), this.end.signal);
+      await this.current?.over;
+    } finally {
+      clearInterval(watch);
+      signal?.removeEventListener("abort", interrupted);
+    }
+    if (!this.done) throw this.failure ?? this.absent();
+  }
+
+  private absent(): QkdError {
+    const why = this.lastError ? ` Last: ${this.lastError.message}` : "";
+    return new QkdError("CHANNEL_PEER_ABSENT", `No progress with the peer for too long.${why}`, {
+      waitSeconds: this.options.waitSeconds,
+      ...(this.lastError ? { last: this.lastError.toJSON() } : {}),
+    });
+  }
+
+  private stop(reason: QkdError): void {
+    this.failure ??= reason;
+    this.current?.connection.close(reason);
+    this.end.abort();
+  }
+
+  /** A stream to somebody: the peer, once it has shown that it is. */
+  private async take(stream: Duplex): Promise<void> {
+    const connection = new Connection(stream, this.options.connection);
+    const stopped = () => connection.close(this.failure ?? new QkdError("CHANNEL_CLOSED", "This end stops."));
+    this.end.signal.addEventListener("abort", stopped, { once: true });
+    try {
+      const session = await this.meet(connection);
+      this.metOnce = true;
+      this.mismatches = 0;
+      this.progress();
+      const over = this.options.run(session);
+      this.current = { connection, over: over.catch(() => undefined) };
+      await over;
+      this.done = true;
+      await connection.shutdown();
+      this.end.abort();
+    } catch (error) {
+      this.failed(connection, toQkdError(error, "INTERNAL_ERROR"));
+    } finally {
+      this.end.signal.removeEventListener("abort", stopped);
+    }
+  }
+
+  private failed(connection: Connection, error: QkdError): void {
+    const cut = connection.open ? error : (this.failure ?? error);
+    connection.close(cut);
+    this.lastError = cut;
+    this.options.log?.("session ended", { code: cut.code, message: cut.message });
+    if (isFatal(cut)) this.stop(cut);
+    else if (isMismatch(cut) && this.options.role === "bob" && ++this.mismatches >= mismatchesBelieved) this.stop(cut);
+  }
+
+  private progress(): void {
+    this.lastProgress = Date.now();
+  }
+
+  private async meet(connection: Connection): Promise<Session> {
+    const { role, link, authenticator, state } = this.options;
+    const authentication = authenticator.connection();
+    const meeting: Meeting = {
+      link,
+      authentication,
+      held: () => state.held(),
+      decide: async (prepared) => {
+        await this.supersede();
+        return this.decide(prepared);
+      },
+      resolve: (committed) => this.resolve(committed),
+    };
+    const began = performance.now();
+    const patience = setTimeout(
+      () => connection.close(new QkdError("CHANNEL_CLOSED", "The caller did not introduce itself in time.")),
+      Math.min(10_000, this.options.waitSeconds * 500),
+    );
+    try {
+      const peer = await (role === "alice" ? greetAsAlice : greetAsBob)(connection, meeting);
+      const own = state.held();
+      for (const block of state.toRelease) await this.options.release(block);
+      return {
+        connection,
+        authentication,
+        plan: planBlocks(own, peer),
+        peerComplete: peer.complete,
+        roundTripSeconds: (performance.now() - began) / 2000,
+        signal: this.end.signal,
+        progress: () => this.progress(),
+      };
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  /** The peer is here anew: whatever an older connection still does comes to its end first. */
+  private async supersede(): Promise<void> {
+    const older = this.current;
+    this.current = undefined;
+    older?.connection.close(new QkdError("CHANNEL_CLOSED", "The peer connected anew."));
+    await older?.over;
+  }
+
+  /** Alice: her durable record is the decision; what she has not committed she never will. */
+  private async decide(prepared: readonly number[]): Promise<number[]> {
+    const { state } = this.options;
+    const committed: number[] = [];
+    for (const block of prepared) {
+      const { status } = state.block(block);
+      if (status === "committed" || status === "released") committed.push(block);
+      else if (status !== "closed") await state.mark(block, "closed");
+    }
+    return committed;
+  }
+
+  /** Bob: Alice's answer ends the uncertainty about his prepared keys. */
+  private async resolve(committed: readonly number[]): Promise<void> {
+    const { state } = this.options;
+    const exists = new Set(committed);
+    for (const block of state.held().prepared) {
+      if (exists.has(block)) await state.mark(block, "committed");
+      else {
+        await state.prepared.remove(block);
+        await state.mark(block, "closed");
+      }
+    }
+  }
+}
+
+/** Failures of this end that another connection cannot mend. */
+function isFatal(error: QkdError): boolean {
+  return (
+    !error.code.startsWith("CHANNEL_") &&
+    error.code !== "SECURITY_ENDS_DISAGREE" &&
+    !error.code.startsWith("RECONCILE_")
+  );
+}
