@@ -3,12 +3,16 @@
 import { Command, CommanderError } from "commander";
 import { QkdError } from "./errors.js";
 
+const ends = () => import("./cli/ends.js");
+
 /** Each module exports `register(program)`. Loaded all at once only for --help. */
 const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
   demo: () => import("./cli/demo.js"),
   simulate: () => import("./cli/simulate.js"),
   inspect: () => import("./cli/inspect.js"),
   distill: () => import("./cli/distill.js"),
+  alice: ends,
+  bob: ends,
   reconcile: () => import("./cli/reconcile.js"),
   keylength: () => import("./cli/keylength.js"),
   amplify: () => import("./cli/amplify.js"),
@@ -23,7 +27,7 @@ async function main(args: string[]): Promise<void> {
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
   const wanted = commands[args[0] ?? ""];
-  const modules = await Promise.all((wanted ? [wanted] : Object.values(commands)).map((load) => load()));
+  const modules = await Promise.all((wanted ? [wanted] : [...new Set(Object.values(commands))]).map((load) => load()));
   for (const module of modules) module.register(program);
   for (const command of program.commands) command.exitOverride();
   try {

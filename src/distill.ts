@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { PadAuthenticator } from "./channel/authentication.js";
+import type { ConnectionOptions } from "./channel/connection.js";
 import { duplexPair } from "./channel/duplex-pair.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
@@ -44,7 +45,22 @@ export async function distill(executor: Executor, options: DistillOptions): Prom
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const end = async (role: Role, stream: Duplex) => {
     try {
-      return await runEnd(executor, options, role, once(stream), pool, signal);
+      const { link, out, authKey, strict, stateKey, onBlock, onProgress } = options;
+      return await runEnd(executor, role, {
+        link,
+        out,
+        dump: options[role],
+        transport: once(stream),
+        authKey: authKey ?? pool,
+        signal,
+        // Both ends share this thread: silence means that it is busy.
+        waitSeconds: 86_400,
+        connection: { silenceMs: 86_400_000, heartbeatMs: 60_000 },
+        ...(strict ? { strict } : {}),
+        ...(stateKey ? { stateKey } : {}),
+        ...(role === "bob" && onBlock ? { onBlock } : {}),
+        ...(onProgress ? { onProgress: (done, total) => onProgress(role, done, total) } : {}),
+      });
     } catch (error) {
       stream.destroy();
       stop.abort();
@@ -68,48 +84,56 @@ async function settled(alice: Promise<PartyReport>, bob: Promise<PartyReport>): 
   return [(a as PromiseFulfilledResult<PartyReport>).value, (b as PromiseFulfilledResult<PartyReport>).value];
 }
 
-/** One end with its files under `out`. */
-export async function runEnd(
-  executor: Executor,
-  options: DistillOptions,
-  role: Role,
-  transport: Transport,
-  pool: Uint8Array,
-  signal: AbortSignal,
-): Promise<PartyReport> {
-  const { link, out } = options;
-  const dump = options[role];
+export interface EndOptions {
+  readonly link: Link;
+  readonly dump: string;
+  readonly out: string;
+  readonly transport: Transport;
+  /** Authentication key: a file, or bytes that both ends of a run in one process share. */
+  readonly authKey: string | Uint8Array;
+  readonly waitSeconds?: number;
+  readonly connection?: ConnectionOptions;
+  readonly strict?: boolean;
+  readonly stateKey?: { file?: string; text?: string };
+  readonly signal?: AbortSignal;
+  readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
+  readonly onBlock?: (row: BlockRow) => void;
+  readonly onProgress?: (done: number, total: number | undefined) => void;
+}
+
+/** One end with its files under `out`: keys, audit, state. */
+export async function runEnd(executor: Executor, role: Role, options: EndOptions): Promise<PartyReport> {
+  const { link, out, dump, authKey } = options;
   const folder = join(out, role);
   await mkdir(folder, { recursive: true });
   const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump) });
   const { state, marksCopy, close } = await openStateFolder(out, role, identity, options.stateKey ?? {});
   const sink = await JsonlSink.open(join(folder, "keys.jsonl"));
   const audit = await LineFile.open(join(folder, "audit.jsonl"));
-  const keys = options.authKey
-    ? await AuthKeyPool.open(options.authKey, role, marksCopy)
-    : AuthKeyPool.inMemory(pool, role);
+  const pool =
+    typeof authKey === "string"
+      ? await AuthKeyPool.open(authKey, role, marksCopy)
+      : AuthKeyPool.inMemory(authKey, role);
+  const { strict = false, onProgress } = options;
   try {
     return await runParty({
       role,
       link,
-      data: () =>
-        endData(role, link, dump, {
-          strict: options.strict ?? false,
-          onProgress: (done, total) => options.onProgress?.(role, done, total),
-        }),
-      transport,
-      authenticator: new PadAuthenticator(keys),
+      data: () => endData(role, link, dump, { strict, ...(onProgress ? { onProgress } : {}) }),
+      transport: options.transport,
+      authenticator: new PadAuthenticator(pool),
       state,
       sink,
       executor,
-      signal,
-      waitSeconds: 3600,
-      connection: { silenceMs: 3_600_000, heartbeatMs: 60_000 },
+      ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.waitSeconds === undefined ? {} : { waitSeconds: options.waitSeconds }),
+      ...(options.connection ? { connection: options.connection } : {}),
+      ...(options.log ? { log: options.log } : {}),
+      ...(options.onBlock ? { onBlock: options.onBlock } : {}),
       onAudit: (record) => audit.append([JSON.stringify(record)]),
-      ...(role === "bob" && options.onBlock ? { onBlock: options.onBlock } : {}),
     });
   } finally {
-    await keys.close();
+    await pool.close();
     await audit.close();
     await sink.close();
     await close();

@@ -25,7 +25,6 @@ export const errorTable = {
   CODE_UNKNOWN: "There is no code with that id.",
   // reconciliation
   RECONCILE_PEER_MISBEHAVES: "The peer breaks the rules of reconciliation; the block is dropped.",
-  RECONCILE_METHOD_UNSUPPORTED: "The reconciliation method is not available with these settings.",
   // dumps
   DUMP_BAD_MAGIC: "The file is not of the format named, or of none that is known.",
   DUMP_TRUNCATED_HEADER: "The file ends inside its header.",

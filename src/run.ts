@@ -56,6 +56,7 @@ export async function runSession(session: Session, options: RunOptions): Promise
     if (data) source = await lock(session, options, data);
     if (role === "bob") {
       if (source) await lead(session, options, source, control);
+      await state.finish();
       await control.send("next", { index: null });
       await control.receive("ended", z.strictObject({}));
     } else {

@@ -44,6 +44,7 @@ export interface Session {
 /** A peer that was met and then lost is waited for a shorter time than one that never came. */
 const lostShare = 0.6;
 const mismatchesBelieved = 2;
+const farewellMs = 5000;
 
 export async function keepSessions(options: SessionOptions): Promise<void> {
   const life = new SessionLife(options);
@@ -69,7 +70,8 @@ class SessionLife {
     signal?.addEventListener("abort", interrupted, { once: true });
     const watch = setInterval(() => {
       const limit = waitSeconds * 1000 * (this.metOnce ? lostShare : 1);
-      if (Date.now() - this.lastProgress > limit) this.stop(this.absent());
+      if (this.nothingLeft() && Date.now() - this.lastProgress > farewellMs) this.finish();
+      else if (Date.now() - this.lastProgress > limit) this.stop(this.absent());
     }, 100);
     try {
       await transport.serve((stream) => this.take(stream), this.end.signal);
@@ -79,6 +81,18 @@ class SessionLife {
       signal?.removeEventListener("abort", interrupted);
     }
     if (!this.done) throw this.failure ?? this.absent();
+  }
+
+  /** Bob, every block of his resolved: only the peer's goodbye is missing, which may be lost for good. */
+  private nothingLeft(): boolean {
+    const { role, state } = this.options;
+    return role === "bob" && this.metOnce && state.complete && state.held().prepared.length === 0;
+  }
+
+  private finish(): void {
+    this.done = true;
+    this.current?.connection.close(new QkdError("CHANNEL_CLOSED", "This end is done."));
+    this.end.abort();
   }
 
   private absent(): QkdError {
