@@ -18,7 +18,7 @@ export async function endData(
   role: Role,
   link: Link,
   file: string,
-  options: EndDataOptions,
+  options: EndDataOptions = {},
 ): Promise<{ data: OwnData; close(): Promise<void> }> {
   const format = link[role].format;
   if (format === "preparation") {

@@ -44,6 +44,7 @@ export function coarseOffset(
   const half = size / 2;
   const origin = b[0]!;
   const window = binned(b, origin, half, binPs);
+  if (!window) return undefined;
   const fft = new FFT(size);
   const spectrum = fft.createComplexArray();
   fft.transform(spectrum, window);
@@ -70,17 +71,17 @@ export function coarseOffset(
   return best;
 }
 
-function binned(times: Float64Array, start: number, bins: number, binPs: number): number[] {
+/** Counts less their mean where the stream has data: elsewhere zero, so that the ends of a recording make no pedestal. */
+function binned(times: Float64Array, start: number, bins: number, binPs: number): number[] | undefined {
   const out = new Array<number>(2 * size).fill(0);
-  let from = lowerBound(times, start);
-  const first = from;
-  for (; from < times.length; from++) {
-    const bin = Math.floor((times[from]! - start) / binPs);
-    if (bin >= bins) break;
-    out[2 * bin]!++;
-  }
-  const mean = (from - first) / bins;
-  for (let bin = 0; bin < bins; bin++) out[2 * bin]! -= mean;
+  const from = lowerBound(times, start);
+  const to = lowerBound(times, start + bins * binPs);
+  if (to - from < 50) return undefined;
+  const binOf = (index: number) => Math.min(bins - 1, Math.floor((times[index]! - start) / binPs));
+  for (let i = from; i < to; i++) out[2 * binOf(i)]!++;
+  const [first, last] = [from === 0 ? binOf(from) : 0, to === times.length ? binOf(to - 1) : bins - 1];
+  const mean = (to - from) / (last - first + 1);
+  for (let bin = first; bin <= last; bin++) out[2 * bin]! -= mean;
   return out;
 }
 
