@@ -99,6 +99,7 @@ export const errorTable = {
   KERNEL_OUTPUT_LENGTH: "A hash is asked for more bits than went in, or for no whole number of them.",
   KERNEL_CODE_MISMATCH: "A word, syndrome or position does not fit the code.",
   KERNEL_OPTION_INVALID: "An option of the decoder is out of range.",
+  KERNEL_SIFT_INPUT: "Detections to sift do not fit their bits, or lie outside the preparation record.",
   KERNEL_OUT_OF_MEMORY: "WebAssembly memory for the job cannot be had.",
   KERNEL_SELF_TEST_FAILED: "A start-up known-answer test failed; nothing is released.",
 } as const satisfies Record<string, string>;

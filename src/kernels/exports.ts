@@ -38,5 +38,27 @@ export interface WasmExports {
   ldpcSyndrome(code: number, rows: number, z: number, doubled: number, out: number): void;
   multiply(out: number, a: number, b: number, bytes: number, scratch: number): void;
   multiplyScratch(bytes: number): number;
+  siftAlice(
+    preparation: number,
+    slots: number,
+    bases: number,
+    count: number,
+    keyBasis: number,
+    same: number,
+    key: number,
+    check: number,
+    counts: number,
+  ): void;
+  siftBob(
+    bits: number,
+    bases: number,
+    same: number,
+    count: number,
+    keyBasis: number,
+    key: number,
+    check: number,
+    counts: number,
+  ): void;
+  siftLargest(slots: number, count: number): number;
   xorInto(target: number, source: number, bytes: number): void;
 }

@@ -3,11 +3,13 @@ import type { BitString } from "../bits.js";
 import type { LdpcCode } from "../codes/code.js";
 import { type DecodeOptions, type DecodeResult, decode, syndrome } from "./ldpc.js";
 import * as referenceLdpc from "./reference/ldpc.js";
+import * as referenceSift from "./reference/sift.js";
 import { toeplitz as referenceToeplitz } from "./reference/toeplitz.js";
+import { type AliceSift, type AliceSiftInput, type BobSift, type BobSiftInput, siftAlice, siftBob } from "./sift.js";
 import { toeplitz } from "./toeplitz.js";
 import { WasmInstance } from "./wasm.js";
 
-export type { DecodeOptions, DecodeResult };
+export type { AliceSift, AliceSiftInput, BobSift, BobSiftInput, DecodeOptions, DecodeResult };
 
 export interface KernelFunctions {
   /** y_i = ⊕_j s_{i−j+n−1} x_j; the seed has n + ℓ − 1 bits. @throws QkdError KERNEL_* */
@@ -19,6 +21,10 @@ export interface KernelFunctions {
    * @returns an estimate of Alice's word; `ok` only if H·word = syndrome. A failure is a result.
    */
   decode(code: LdpcCode, word: BitString, syndrome: BitString, options: DecodeOptions): DecodeResult;
+  /** Alice's half of sifting: equal bases, bits by basis, counts by intensity. @throws QkdError KERNEL_SIFT_INPUT */
+  siftAlice(input: AliceSiftInput): AliceSift;
+  /** Bob's half, under the mask Alice sent. @throws QkdError KERNEL_SIFT_INPUT */
+  siftBob(input: BobSiftInput): BobSift;
 }
 
 export interface Kernels extends KernelFunctions {
@@ -32,6 +38,8 @@ export async function loadKernels(): Promise<Kernels> {
     toeplitz: (input, seed, outputBits) => toeplitz(wasm, input, seed, outputBits),
     syndrome: (code, word) => syndrome(wasm, code, word),
     decode: (code, word, target, options) => decode(wasm, code, word, target, options),
-    reference: { toeplitz: referenceToeplitz, ...referenceLdpc },
+    siftAlice: (input) => siftAlice(wasm, input),
+    siftBob: (input) => siftBob(wasm, input),
+    reference: { toeplitz: referenceToeplitz, ...referenceLdpc, ...referenceSift },
   };
 }
