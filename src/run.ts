@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type LockedSource, lockSource, type OwnData, type RawBlock, type SourceFacts } from "./block-source.js";
 import { closingChannel, syncChannel } from "./channel/connection.js";
 import type { BlockChannel, Role } from "./channel/types.js";
-import { QkdError } from "./errors.js";
+import { QkdError, toQkdError } from "./errors.js";
 import type { KeySink, SecretKey } from "./keys/types.js";
 import type { Link } from "./link.js";
 import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "./party.js";
@@ -111,14 +111,14 @@ async function checkDisclosed(source: LockedSource, { state }: RunOptions): Prom
 }
 
 async function lead(session: Session, options: RunOptions, source: LockedSource, control: BlockChannel): Promise<void> {
-  const running = new Window(blocksInFlight);
-  for await (const raw of source.blocks()) {
-    if (!isOpen(session, raw.index)) continue;
-    await running.room();
-    await control.send("next", { index: raw.index });
-    running.add(oneBlock(session, options, raw));
-  }
-  await running.drain();
+  await withWindow(session, blocksInFlight, async (running) => {
+    for await (const raw of source.blocks()) {
+      if (!isOpen(session, raw.index)) continue;
+      await running.room();
+      await control.send("next", { index: raw.index });
+      running.add(oneBlock(session, options, raw));
+    }
+  });
 }
 
 /** @param source undefined where there is no lock or nothing left to do: then Bob announces no block */
@@ -128,23 +128,23 @@ async function follow(
   source: LockedSource | undefined,
   control: BlockChannel,
 ): Promise<void> {
-  const running = new Window(blocksInFlight + 1);
-  const blocks = source?.blocks();
-  for (;;) {
-    const { index } = await Promise.race([control.receive("next", nextSchema), running.failed]);
-    if (index === null) break;
-    if (!isOpen(session, index))
-      throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} again.`, { index });
-    await running.room();
-    let raw: RawBlock | undefined;
-    do raw = (await blocks?.next())?.value as RawBlock | undefined;
-    while (raw && raw.index < index);
-    // Alice's dump is the shorter one: she has nothing in this block.
-    raw ??= source?.empty(index);
-    if (!raw) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} without a lock.`, { index });
-    running.add(oneBlock(session, options, raw));
-  }
-  await running.drain();
+  await withWindow(session, blocksInFlight + 1, async (running) => {
+    const blocks = source?.blocks();
+    for (;;) {
+      const { index } = await Promise.race([control.receive("next", nextSchema), running.failed]);
+      if (index === null) break;
+      if (!isOpen(session, index))
+        throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} again.`, { index });
+      await running.room();
+      let raw: RawBlock | undefined;
+      do raw = (await blocks?.next())?.value as RawBlock | undefined;
+      while (raw && raw.index < index);
+      // Alice's dump is the shorter one: she has nothing in this block.
+      raw ??= source?.empty(index);
+      if (!raw) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} without a lock.`, { index });
+      running.add(oneBlock(session, options, raw));
+    }
+  });
 }
 
 function isOpen({ plan }: Session, index: number): boolean {
@@ -184,6 +184,8 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
     },
     seeded: () => state.mark(index, "seeded"),
     async decide(keys) {
+      // Closed meanwhile: the decision was asked for and was no.
+      if (state.block(index).status === "closed") throw new QkdError("CHANNEL_CLOSED", `Block ${index} was given up.`);
       await state.prepared.put(index, keys);
       await state.mark(index, role === "alice" ? "committed" : "prepared");
     },
@@ -238,6 +240,22 @@ function withDurableLeak(
   };
 }
 
+/**
+ * Runs blocks at once and returns only when every one of them has ended, however the first failure came: a commit that is
+ * still being written must be over before the peer is met again and asked what is committed.
+ */
+async function withWindow(session: Session, size: number, body: (running: Window) => Promise<void>): Promise<void> {
+  const running = new Window(size);
+  try {
+    await body(running);
+    await running.drain();
+  } catch (error) {
+    session.connection.close(toQkdError(error, "INTERNAL_ERROR"));
+    await running.settled();
+    throw error;
+  }
+}
+
 /** At most so many blocks at once; the first failure fails them all. */
 class Window {
   /** Rejects with the first failure; never resolves. */
@@ -266,6 +284,9 @@ class Window {
   }
   async room(): Promise<void> {
     while (this.running.size >= this.size) await Promise.race([this.failed, ...this.running]);
+  }
+  async settled(): Promise<void> {
+    while (this.running.size > 0) await Promise.all(this.running);
   }
   async drain(): Promise<void> {
     while (this.running.size > 0) await Promise.race([this.failed, ...this.running]);
