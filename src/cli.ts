@@ -19,6 +19,7 @@ const commands: Record<string, () => Promise<{ register(program: Command): void 
   audit: () => import("./cli/audit.js"),
   pool: () => import("./cli/pool.js"),
   plan: () => import("./cli/plan.js"),
+  bench: () => import("./cli/bench.js"),
 };
 
 async function main(args: string[]): Promise<void> {

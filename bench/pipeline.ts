@@ -1,0 +1,43 @@
+/** From both ends' raw dumps to secret keys: the demonstration's BBM92 link, shorter, both ends in this process. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BenchRow } from "../cli/bench.js";
+import { createEngine } from "../engine.js";
+import { parseLink } from "../link.js";
+import { demoBbm92, simulate } from "../simulate/index.js";
+import { type BenchOptions, type Case, measure } from "./harness.js";
+
+const simulatedSeconds = 2;
+
+export async function pipeline({ seconds, seed }: BenchOptions): Promise<BenchRow[]> {
+  const folder = await mkdtemp(join(tmpdir(), "qkd-distill-bench-"));
+  try {
+    await using engine = await createEngine();
+    const { files, events } = await simulate(parseLink(demoBbm92.link), {
+      seconds: simulatedSeconds,
+      seed,
+      out: join(folder, "dumps"),
+    });
+    const { simulation: _, ...described } = demoBbm92.link;
+    const link = parseLink(described);
+    const out = join(folder, "out");
+    const parameters: Record<string, unknown> = { link: link.name, simulatedSeconds, seed, events };
+    const one: Case = {
+      name: "pipeline bbm92",
+      unit: "M events/s",
+      work: (events.alice + events.bob) / 1e6,
+      workers: availableParallelism(),
+      parameters,
+      before: () => rm(out, { recursive: true, force: true }),
+      async run() {
+        const report = await engine.distill({ link, alice: files.alice, bob: files.bob, out });
+        const { siftedBits, qber, secretBits, seconds: stages } = report;
+        Object.assign(parameters, { siftedBits, qber, secretBits, stages });
+      },
+    };
+    return await measure([one], seconds);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
