@@ -5,4 +5,4 @@ export { ldpcDecodeGeneral } from "./ldpc/general";
 export { ldpcDecode, ldpcSigns, ldpcSpread } from "./ldpc/layered";
 export { ldpcSyndrome } from "./ldpc/syndrome";
 export { heapBase } from "./memory";
-export { siftAlice, siftBob, siftLargest } from "./sift";
+export { siftAlice, siftBegin, siftBob, siftEnd, siftRange } from "./sift";

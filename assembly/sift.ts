@@ -17,20 +17,51 @@ let checkWord: u64 = 0;
 let checkFill: u64 = 0;
 let checkAt: usize = 0;
 
-/** Largest of `count` u32, `count` a multiple of 4: the host checks it against the record before anything is read. */
-export function siftLargest(slots: usize, count: u32): u32 {
-  let top = i32x4.splat(0);
+/**
+ * Smallest and largest of `count` u32, `count` a multiple of 4: what of the record the host brings, and its check.
+ * @param range 2 u32 out
+ */
+export function siftRange(slots: usize, count: u32, range: usize): void {
+  let low = i32x4.splat(-1);
+  let high = i32x4.splat(0);
   const end = slots + (usize(count) << 2);
-  for (let p = slots; p < end; p += 16) top = i32x4.max_u(top, v128.load(p));
-  const a = max(u32(i32x4.extract_lane(top, 0)), u32(i32x4.extract_lane(top, 1)));
-  const b = max(u32(i32x4.extract_lane(top, 2)), u32(i32x4.extract_lane(top, 3)));
-  return max(a, b);
+  for (let p = slots; p < end; p += 16) {
+    const four = v128.load(p);
+    low = i32x4.min_u(low, four);
+    high = i32x4.max_u(high, four);
+  }
+  const a = min(u32(i32x4.extract_lane(low, 0)), u32(i32x4.extract_lane(low, 1)));
+  const b = min(u32(i32x4.extract_lane(low, 2)), u32(i32x4.extract_lane(low, 3)));
+  const c = max(u32(i32x4.extract_lane(high, 0)), u32(i32x4.extract_lane(high, 1)));
+  const d = max(u32(i32x4.extract_lane(high, 2)), u32(i32x4.extract_lane(high, 3)));
+  store<u32>(range, min(a, b), 0);
+  store<u32>(range, max(c, d), 4);
+}
+
+/** Where the bits under the two masks go, until siftEnd. */
+export function siftBegin(key: usize, check: usize): void {
+  keyWord = 0;
+  keyFill = 0;
+  keyAt = key;
+  checkWord = 0;
+  checkFill = 0;
+  checkAt = check;
+}
+
+/** Writes the open words and forgets them. */
+export function siftEnd(): void {
+  store<u64>(keyAt, keyWord);
+  store<u64>(checkAt, checkWord);
+  keyWord = 0;
+  checkWord = 0;
 }
 
 /**
- * @param preparation nibbles @param slots u32 pulse index of each detection, padded to a multiple of 64
+ * The next `count` detections, between siftBegin and siftEnd; all but the last call with a multiple of 64.
+ * @param preparation address of pulse 0's nibble, modulo 2^32: only pulses that slots name are read
+ * @param slots u32 pulse index of each detection, padded to a multiple of 64
  * @param bases Bob's bases, bit packed, padded to whole words @param keyBasis 0 or 1
- * @param counts 8 u32 out: key bits of intensities 0 … 3, check bits of intensities 0 … 3
+ * @param counts 8 u32, added to: key bits of intensities 0 … 3, check bits of intensities 0 … 3
  */
 export function siftAlice(
   preparation: usize,
@@ -39,11 +70,8 @@ export function siftAlice(
   count: u32,
   keyBasis: u32,
   same: usize,
-  key: usize,
-  check: usize,
   counts: usize,
 ): void {
-  start(key, check);
   const flip: u64 = keyBasis ? 0 : ~(0 as u64);
   let k0: u32 = 0;
   let k1: u32 = 0;
@@ -86,19 +114,18 @@ export function siftAlice(
     c3 += u32(popcnt(inCheck & both));
     compact(bit, inKey, inCheck);
   }
-  finish();
-  store<u32>(counts, k0, 0);
-  store<u32>(counts, k1, 4);
-  store<u32>(counts, k2, 8);
-  store<u32>(counts, k3, 12);
-  store<u32>(counts, c0, 16);
-  store<u32>(counts, c1, 20);
-  store<u32>(counts, c2, 24);
-  store<u32>(counts, c3, 28);
+  store<u32>(counts, load<u32>(counts, 0) + k0, 0);
+  store<u32>(counts, load<u32>(counts, 4) + k1, 4);
+  store<u32>(counts, load<u32>(counts, 8) + k2, 8);
+  store<u32>(counts, load<u32>(counts, 12) + k3, 12);
+  store<u32>(counts, load<u32>(counts, 16) + c0, 16);
+  store<u32>(counts, load<u32>(counts, 20) + c1, 20);
+  store<u32>(counts, load<u32>(counts, 24) + c2, 24);
+  store<u32>(counts, load<u32>(counts, 28) + c3, 28);
 }
 
 /**
- * Bob's half: his bits and bases under the mask Alice sent.
+ * Bob's half, between siftBegin and siftEnd: his bits and bases under the mask Alice sent.
  * @param counts 2 u32 out: bits of the key, of the check
  */
 export function siftBob(
@@ -107,11 +134,8 @@ export function siftBob(
   same: usize,
   count: u32,
   keyBasis: u32,
-  key: usize,
-  check: usize,
   counts: usize,
 ): void {
-  start(key, check);
   const flip: u64 = keyBasis ? 0 : ~(0 as u64);
   let kept: u32 = 0;
   let checked: u32 = 0;
@@ -125,7 +149,6 @@ export function siftBob(
     bases += 8;
     bits += 8;
   }
-  finish();
   store<u32>(counts, kept, 0);
   store<u32>(counts, checked, 4);
 }
@@ -163,26 +186,6 @@ function gather16(preparation: usize, slots: usize): v128 {
 @inline
 function valid(left: u32): u64 {
   return left >= 64 ? ~(0 as u64) : ((1 as u64) << left) - 1;
-}
-
-// @ts-ignore: decorator
-@inline
-function start(key: usize, check: usize): void {
-  keyWord = 0;
-  keyFill = 0;
-  keyAt = key;
-  checkWord = 0;
-  checkFill = 0;
-  checkAt = check;
-}
-
-// @ts-ignore: decorator
-@inline
-function finish(): void {
-  store<u64>(keyAt, keyWord);
-  store<u64>(checkAt, checkWord);
-  keyWord = 0;
-  checkWord = 0;
 }
 
 /** Appends the bits of `bit` under each mask, without branches: the open word is stored every time. */

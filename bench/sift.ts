@@ -69,5 +69,9 @@ function aliceInPlace(
     number,
   ];
   const counts = put("counts", new Uint8Array(0), 32);
-  return () => wasm.exports.siftAlice(nibbles, at, basis, slots.length, 0, same, key, check, counts);
+  return () => {
+    wasm.exports.siftBegin(key, check);
+    wasm.exports.siftAlice(nibbles, at, basis, slots.length, 0, same, counts);
+    wasm.exports.siftEnd();
+  };
 }

@@ -45,20 +45,11 @@ export interface WasmExports {
     count: number,
     keyBasis: number,
     same: number,
-    key: number,
-    check: number,
     counts: number,
   ): void;
-  siftBob(
-    bits: number,
-    bases: number,
-    same: number,
-    count: number,
-    keyBasis: number,
-    key: number,
-    check: number,
-    counts: number,
-  ): void;
-  siftLargest(slots: number, count: number): number;
+  siftBegin(key: number, check: number): void;
+  siftBob(bits: number, bases: number, same: number, count: number, keyBasis: number, counts: number): void;
+  siftEnd(): void;
+  siftRange(slots: number, count: number, range: number): void;
   xorInto(target: number, source: number, bytes: number): void;
 }

@@ -4,7 +4,9 @@
  *   same = ¬(a ⊕ b),   key = same ∧ (a = key basis),   check = same ∧ ¬key
  *
  * A preparation holds a pulse in four bits, two pulses a byte, the even one low: bit 0 bit, bit 1 basis (1 = X),
- * bits 2–3 intensity. Slots are u32 pulse indices within that preparation, in any order. Kernel: assembly/sift.ts.
+ * bits 2–3 intensity. Slots are u32 pulse indices within that preparation, in any order. Kernel: assembly/sift.ts. On a
+ * sparse link the record is the cost: in time order, only the stretch under the next detections is brought to the kernel,
+ * and stays in the cache.
  */
 import { BitString, byteLength } from "../bits.js";
 import { QkdError } from "../errors.js";
@@ -42,6 +44,10 @@ export interface BobSift {
   readonly check: BitString;
 }
 
+/** Detections a step, a multiple of 64. */
+const step = 4096;
+const leastWindow = 65536;
+
 /** @throws QkdError KERNEL_SIFT_INPUT, KERNEL_OUT_OF_MEMORY */
 export function siftAlice(wasm: WasmInstance, input: AliceSiftInput): AliceSift {
   checkLengths(input.slots.length, [input.bobBasis]);
@@ -50,19 +56,28 @@ export function siftAlice(wasm: WasmInstance, input: AliceSiftInput): AliceSift 
   const words = Math.ceil(count / 64);
   if (count === 0) return { same: none(), key: none(), check: none(), nKey: [0, 0, 0, 0], nCheck: [0, 0, 0, 0] };
   return wasm.scratch((alloc) => {
-    const nibbles = alloc(preparation.length);
-    const at = alloc(words * 256);
-    const bases = alloc(words * 8);
-    const same = alloc(words * 8);
-    const key = alloc(words * 8 + 8);
-    const check = alloc(words * 8 + 8);
-    const counts = alloc(32);
-    // Scratch memory is zero: slots that pad the last word are pulse 0, and masked.
-    wasm.u8.set(new Uint8Array(slots.buffer, slots.byteOffset, slots.byteLength), at);
-    checkLargest(wasm.exports.siftLargest(at, words * 64) >>> 0, preparation);
-    wasm.u8.set(preparation, nibbles);
+    const [at, range, counts] = [alloc(step * 4), alloc(8), alloc(32)];
+    const [bases, same] = [alloc(words * 8), alloc(words * 8)];
+    const [key, check] = [alloc(words * 8 + 8), alloc(words * 8 + 8)];
+    const record = recordWindow(wasm, alloc, preparation, count);
     wasm.u8.set(bobBasis.bytes, bases);
-    wasm.exports.siftAlice(nibbles, at, bases, count, keyBasis, same, key, check, counts);
+    wasm.exports.siftBegin(key, check);
+    try {
+      for (let from = 0; from < count; from += step) {
+        const part = slots.subarray(from, from + step);
+        const to = new Uint32Array(wasm.u8.buffer, at, step);
+        to.set(part);
+        const padded = Math.ceil(part.length / 64) * 64;
+        to.fill(part[0]!, part.length, padded);
+        wasm.exports.siftRange(at, padded, range);
+        const [first, last] = new Uint32Array(wasm.u8.buffer, range, 2) as unknown as [number, number];
+        checkLargest(last, preparation);
+        const pulses = record(first >>> 1, (last >>> 1) + 1);
+        wasm.exports.siftAlice(pulses, at, bases + from / 8, part.length, keyBasis, same + from / 8, counts);
+      }
+    } finally {
+      wasm.exports.siftEnd();
+    }
     const n = [...new Uint32Array(wasm.u8.buffer, counts, 8)];
     const [nKey, nCheck] = [n.slice(0, 4), n.slice(4)];
     return {
@@ -89,10 +104,39 @@ export function siftBob(wasm: WasmInstance, input: BobSiftInput): BobSift {
     wasm.u8.set(bit.bytes, bits);
     wasm.u8.set(basis.bytes, bases);
     wasm.u8.set(same.bytes, mask);
-    wasm.exports.siftBob(bits, bases, mask, count, keyBasis, key, check, counts);
+    wasm.exports.siftBegin(key, check);
+    wasm.exports.siftBob(bits, bases, mask, count, keyBasis, counts);
+    wasm.exports.siftEnd();
     const [inKey, inCheck] = new Uint32Array(wasm.u8.buffer, counts, 2) as unknown as [number, number];
     return { key: read(wasm, key, inKey), check: read(wasm, check, inCheck) };
   });
+}
+
+/**
+ * Brings bytes [start, end) of the record into memory and says where byte 0 would be. A window of twice the mean stretch
+ * is used over and over; detections so far out of order that this would copy much twice have the whole record brought.
+ */
+function recordWindow(
+  wasm: WasmInstance,
+  alloc: (bytes: number) => number,
+  preparation: Uint8Array,
+  count: number,
+): (start: number, end: number) => number {
+  const mean = Math.ceil((preparation.length * step) / count);
+  const windowBytes = Math.min(preparation.length, Math.max(leastWindow, 2 * mean));
+  const window = alloc(windowBytes);
+  let whole: number | undefined;
+  let copied = 0;
+  return (start, end) => {
+    copied += end - start;
+    if (whole === undefined && (end - start > windowBytes || copied > 2 * preparation.length)) {
+      whole = alloc(preparation.length);
+      wasm.u8.set(preparation, whole);
+    }
+    if (whole !== undefined) return whole;
+    wasm.u8.set(preparation.subarray(start, end), window);
+    return window - start;
+  };
 }
 
 /** @throws QkdError KERNEL_SIFT_INPUT */

@@ -121,6 +121,22 @@ describe.each(["reference", "wasm"] as const)("sift, %s", (which) => {
     );
   });
 
+  it("in time order, sparse and dense, over many steps; a few out of order; one far away", () => {
+    for (const [n, pulses] of [
+      [20_001, 30_000],
+      [9_999, 1_500_001],
+    ] as const) {
+      const { sent, seen } = scene(n, pulses, n);
+      seen.sort((a, b) => a.slot - b.slot);
+      expectSifted(kernels, { sent, seen }, 1);
+      for (let i = 3; i + 1 < n; i += 97) [seen[i], seen[i + 1]] = [seen[i + 1]!, seen[i]!];
+      expectSifted(kernels, { sent, seen }, 0);
+      seen[n >> 1]!.slot = pulses - 1;
+      seen[n - 1]!.slot = 0;
+      expectSifted(kernels, { sent, seen }, 0);
+    }
+  });
+
   it("all or none of the detections in one basis fill whole words", () => {
     for (const n of [63, 64, 65, 127, 128, 129, 640])
       for (const basis of [0, 1]) {
