@@ -82,6 +82,6 @@ function asText(answer: Inspection | { file: string; error: QkdError }): string 
     ...answer.warnings.map(({ code, message }) => `  ${code}: ${message}`),
   ];
   for (const name of ["digest", "digestPhotons", "digestT3"])
-    if (answer[name]) lines.push(`  ${name.padEnd(13)}${String(answer[name])}`);
+    if (answer[name]) lines.push(`  ${name.padEnd(15)}${String(answer[name])}`);
   return lines.join("\n");
 }

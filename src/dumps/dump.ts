@@ -2,7 +2,7 @@
  * From native events to `TagBatch`: the one machinery behind every reader. A reader yields batches in the instrument's
  * ticks; times become picoseconds here, from exact integers, last of all (FORMATS.md 1.1).
  */
-import type { ByteSource } from "./source.js";
+import { dumpError } from "./faults.js";
 import type { Dump, DumpInfo, NativeBatch, TagBatch } from "./types.js";
 
 /** Times in ps as a rational number of ticks: ps = tick · numerator / 10^12, exact for the base of a batch. */
@@ -29,7 +29,7 @@ export function scaleOfPs(ps: bigint): TimeScale {
 export class StreamDump implements Dump {
   constructor(
     readonly info: DumpInfo,
-    private readonly source: ByteSource,
+    private readonly source: { close(): Promise<void> },
     private readonly events: () => AsyncGenerator<NativeBatch>,
     private readonly scale: TimeScale,
   ) {}
@@ -39,7 +39,9 @@ export class StreamDump implements Dump {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TagBatch> {
-    for await (const batch of this.events()) if (batch.length > 0) yield toPicoseconds(batch, this.scale);
+    if (this.info.timeless)
+      throw dumpError("DUMP_NO_TIMES", this.info.file, `records of ${this.info.format} say no time`);
+    for await (const batch of this.events()) yield* toPicoseconds(batch, this.scale);
   }
 
   close(): Promise<void> {
@@ -47,19 +49,37 @@ export class StreamDump implements Dump {
   }
 }
 
-function toPicoseconds(batch: NativeBatch, scale: TimeScale): TagBatch {
-  const units = batch.base * scale.tick;
+/** Offsets stay below 2^52 ps, where float64 holds every integer: a batch that spans more is cut. */
+const largestOffsetPs = 2 ** 52;
+
+function* toPicoseconds(batch: NativeBatch, scale: TimeScale): Generator<TagBatch> {
+  const perTick = Number(scale.tick) / 1e12;
+  const { tick, length } = batch;
+  const span = largestOffsetPs / Math.max(1, perTick);
+  for (let from = 0; from < length; ) {
+    // Within the first tick's reach whatever the batch's own base is.
+    const anchor = from === 0 && Math.abs(tick[0]!) < span / 2 ? 0 : tick[from]!;
+    let to = from + 1;
+    while (to < length && Math.abs(tick[to]! - anchor) < span) to++;
+    yield part(batch, from, to, anchor, scale, perTick);
+    from = to;
+  }
+}
+
+function part(batch: NativeBatch, from: number, to: number, anchor: number, scale: TimeScale, perTick: number) {
+  const units = (batch.base + (batch.wrapped ?? 0n) + BigInt(anchor)) * scale.tick;
   const base = units / unitsPerPs;
   const rest = Number(units % unitsPerPs) / 1e12;
-  const perTick = Number(scale.tick) / 1e12;
-  const dt = new Float64Array(batch.length);
+  const dt = new Float64Array(to - from);
   const { tick, dtime } = batch;
   if (dtime) {
     const perDtime = scale.dtimePs ?? 0;
-    for (let i = 0; i < dt.length; i++) dt[i] = Math.round(rest + tick[i]! * perTick + dtime[i]! * perDtime);
-  } else if (perTick === 1 && rest === 0) dt.set(tick.subarray(0, batch.length));
-  else for (let i = 0; i < dt.length; i++) dt[i] = Math.round(rest + tick[i]! * perTick);
-  return { base, dt, channel: batch.code.slice(0, batch.length), length: batch.length, gapBefore: batch.gapBefore };
+    for (let i = 0; i < dt.length; i++)
+      dt[i] = Math.round(rest + (tick[from + i]! - anchor) * perTick + dtime[from + i]! * perDtime);
+  } else if (perTick === 1 && rest === 0 && anchor === 0) dt.set(tick.subarray(from, to));
+  else for (let i = 0; i < dt.length; i++) dt[i] = Math.round(rest + (tick[from + i]! - anchor) * perTick);
+  const gapBefore = from === 0 && batch.gapBefore;
+  return { base, dt, channel: batch.code.slice(from, to), length: dt.length, gapBefore };
 }
 
 export function newInfo(format: DumpInfo["format"], file: string, resolutionPs: number): DumpInfo {

@@ -1,10 +1,16 @@
 /** Opens a dump in the format named, or in the one that its content shows. */
 import type { Readable } from "node:stream";
+import { looksLikeTable, openCsv, openQutagCsv } from "./csv.js";
 import { dumpError } from "./faults.js";
+import { openHt2, openHt3, openPt2, openPt3 } from "./legacy-picoquant.js";
 import { openPtu } from "./ptu.js";
+import { looksLikePackets, openQcryptoT1, openQcryptoT2, openQcryptoT3, openQcryptoT4 } from "./qcrypto.js";
 import { openQutag, openQutagRaw, qutagMagic } from "./qutag.js";
+import { looksLikeEvents, openA0, openA1, openA1X, openA2 } from "./s15.js";
 import { type ByteSource, openSource, ReplaySource } from "./source.js";
+import { looksLikeSwabian, openSwabian } from "./swabian.js";
 import type { Dump, DumpFormat, OpenOptions } from "./types.js";
+import { openIdqPairs, openIdqU64, openU64 } from "./u64.js";
 
 type Opener = (source: ByteSource, options: OpenOptions) => Promise<Dump>;
 
@@ -12,9 +18,27 @@ const openers: Partial<Record<DumpFormat, Opener>> = {
   ptu: openPtu,
   qutag: openQutag,
   qutag_raw: openQutagRaw,
+  qutag_csv: openQutagCsv,
+  ht2: openHt2,
+  ht3: openHt3,
+  pt2: openPt2,
+  pt3: openPt3,
+  swabian16: openSwabian,
+  a0: openA0,
+  a1: openA1,
+  a1X: openA1X,
+  a2: openA2,
+  qcrypto_T1: openQcryptoT1,
+  qcrypto_T2: openQcryptoT2,
+  qcrypto_T3: openQcryptoT3,
+  qcrypto_T4: openQcryptoT4,
+  csv: openCsv,
+  u64: openU64,
+  idq_u64: openIdqU64,
+  idq_pairs: openIdqPairs,
 };
 
-const sniffBytes = 64;
+const sniffBytes = 4096;
 
 /**
  * @param path file, or a stream of the file's bytes
@@ -48,7 +72,20 @@ export function detectFormat(head: Uint8Array): DumpFormat | undefined {
   const magic = new TextDecoder("latin1").decode(head.subarray(0, 6));
   if (magic === "PQTTTR" || /^PQ(HIST|RESL|COMN|DEFL)$/.test(magic)) return "ptu";
   if (head.length >= 4 && starts(qutagMagic)) return "qutag";
-  return undefined;
+  const legacy = new TextDecoder("latin1").decode(head.subarray(0, 16));
+  const hydra = legacy.startsWith("HydraHarp\0");
+  // The measurement's mode, 2 or 3, lies at a fixed place of both headers.
+  if ((hydra || legacy.startsWith("PicoHarp 300\0")) && head.length >= 352) {
+    const t3 = head[hydra ? 340 : 348] === 3;
+    return hydra ? (t3 ? "ht3" : "ht2") : t3 ? "pt3" : "pt2";
+  }
+  const packets = looksLikePackets(head);
+  if (packets) return `qcrypto_T${packets}`;
+  const text = new TextDecoder("latin1").decode(head.subarray(0, 36));
+  if (/^[0-9a-f]{16}\r?\n/i.test(text)) return "a2";
+  if (/^[0-9a-f]{8}\r?\n[0-9a-f]{8}\r?\n/i.test(text)) return "a0";
+  if (looksLikeTable(head)) return "csv";
+  return looksLikeEvents(head) ?? (looksLikeSwabian(head) ? "swabian16" : undefined);
 }
 
 function opener(format: DumpFormat, source: ByteSource): Opener {

@@ -10,7 +10,22 @@ export interface EventBuffer {
   readonly code: Uint8Array;
   readonly dtime: Uint16Array | undefined;
   length: number;
+  /** Set by a decoder that met lost data before any event of this buffer. */
   gapBefore: boolean;
+  /** See `NativeBatch.wrapped`. */
+  wrapped: bigint;
+}
+
+export function newEventBuffer(hasDtime = false): EventBuffer {
+  return {
+    base: 0n,
+    tick: new Float64Array(eventsPerBatch),
+    code: new Uint8Array(eventsPerBatch),
+    dtime: hasDtime ? new Uint16Array(eventsPerBatch) : undefined,
+    length: 0,
+    gapBefore: false,
+    wrapped: 0n,
+  };
 }
 
 export interface RecordDecoder {
@@ -32,7 +47,8 @@ export interface Chunk {
   readonly firstByte: number;
 }
 
-const recordsPerChunk = 65_536;
+export const eventsPerBatch = 65_536;
+const recordsPerChunk = eventsPerBatch;
 
 /** @param declared records that the header promises, if it does: reading stops there */
 export async function* readRecords(
@@ -46,14 +62,7 @@ export async function* readRecords(
   const bytes = new Uint8Array(recordsPerChunk * recordBytes);
   const words = new Uint32Array(bytes.buffer, 0, bytes.length >>> 2);
   const view = new DataView(bytes.buffer);
-  const out: EventBuffer = {
-    base: 0n,
-    tick: new Float64Array(recordsPerChunk),
-    code: new Uint8Array(recordsPerChunk),
-    dtime: decoder.hasDtime ? new Uint16Array(recordsPerChunk) : undefined,
-    length: 0,
-    gapBefore: false,
-  };
+  const out = newEventBuffer(decoder.hasDtime);
   const strict = options.strict ?? false;
   for (;;) {
     const left = declared === undefined ? recordsPerChunk : Math.min(recordsPerChunk, declared - info.records);
@@ -66,11 +75,7 @@ export async function* readRecords(
       const next = decoder.decode(chunk, from, count, out);
       info.records += next - from;
       from = next;
-      if (out.length > 0 || out.gapBefore) {
-        yield snapshot(out);
-        out.gapBefore = false;
-      }
-      out.length = 0;
+      if (out.length > 0) yield* handOver(out);
     }
     options.onProgress?.(source.position, source.size);
     const stray = got - count * recordBytes;
@@ -82,9 +87,14 @@ export async function* readRecords(
     if (count < left) break;
   }
   bytes.fill(0);
+  if (info.badRecords > 0)
+    warn(info, strict, "DUMP_BAD_RECORD", `${info.badRecords} records of no defined meaning were left out`);
 }
 
-function snapshot(out: EventBuffer): NativeBatch {
-  const { base, tick, code, dtime, length, gapBefore } = out;
-  return { base, tick, code, length, gapBefore, ...(dtime ? { dtime } : {}) };
+/** The buffer's events as a batch; the buffer begins anew once the consumer comes back. */
+export function* handOver(out: EventBuffer): Generator<NativeBatch> {
+  const { base, tick, code, dtime, length, gapBefore, wrapped } = out;
+  out.gapBefore = false;
+  yield { base, tick, code, length, gapBefore, wrapped, ...(dtime ? { dtime } : {}) };
+  out.length = 0;
 }

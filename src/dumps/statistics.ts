@@ -12,7 +12,8 @@ export class EventCounter {
   private previous = { base: 0n, tick: 0 };
 
   add(batch: NativeBatch): void {
-    const { tick, code, length, base } = batch;
+    const { tick, code, length } = batch;
+    const base = batch.base + (batch.wrapped ?? 0n);
     if (length === 0) return;
     for (let i = 0; i < length; i++) this.perCode[code[i]!]!++;
     let before = this.first ? this.previous.tick + Number(this.previous.base - base) : tick[0]!;

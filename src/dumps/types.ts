@@ -22,9 +22,13 @@ export const dumpFormats = [
   "u64",
   "idq_u64",
   "idq_pairs",
+  "parquet",
+  "hdf5",
   "preparation",
 ] as const;
 export type DumpFormat = (typeof dumpFormats)[number];
+
+export type TimeUnit = "ps" | "ns" | "s";
 
 /** Fresh arrays each time: the consumer owns them. Events in file order. */
 export interface TagBatch {
@@ -49,6 +53,14 @@ export interface NativeBatch {
   readonly dtime?: Uint16Array;
   readonly length: number;
   readonly gapBefore: boolean;
+  /** Ticks to add for a time that does not wrap (S-Fifteen: 2^54 a wrap); digests are of the time without it. */
+  readonly wrapped?: bigint;
+}
+
+/** qcrypto: a packet of the chain. */
+export interface PacketInfo {
+  readonly epoch: number;
+  readonly entries: number;
 }
 
 export interface DumpWarning {
@@ -58,6 +70,7 @@ export interface DumpWarning {
   /** Byte at which it was seen. */
   readonly offset?: number;
   readonly record?: number;
+  readonly line?: number;
 }
 
 /** Counts grow while the dump is read; whole once it has ended. */
@@ -75,6 +88,10 @@ export interface DumpInfo {
   badRecords: number;
   missedEvents: number;
   dummyRecords: number;
+  /** qcrypto: packets read so far. */
+  readonly packets?: PacketInfo[];
+  /** The records say no time (qcrypto T3, T4): ticks are positions, and iteration as `TagBatch` is refused. */
+  readonly timeless?: boolean;
   readonly warnings: DumpWarning[];
 }
 
@@ -90,10 +107,14 @@ export interface OpenOptions {
   readonly format?: DumpFormat | "auto";
   /** Warnings of class `warn_or_error` become errors. */
   readonly strict?: boolean;
-  /** CSV: the columns' meaning in order. */
+  /** CSV: the columns' meaning in order (`time`, `channel`, others skipped); Parquet, HDF5: names of the two columns. */
   readonly columns?: readonly string[];
   /** Unit of the times of formats that do not say it. */
-  readonly unit?: "ps" | "ns" | "s";
+  readonly unit?: TimeUnit;
+  /** quTAU: the same layout as quTAG with ticks of 80.955 ps, which the file does not say. */
+  readonly tickPs?: number;
+  /** The file still grows: wait for more until this is aborted. */
+  readonly follow?: AbortSignal;
   /** idq_pairs: period of the reference channel, ps. */
   readonly referencePeriodPs?: number;
   /** Bytes read and, where known, bytes in all. */
