@@ -30,7 +30,10 @@ export interface BenchOptions {
 const roundSeconds = 0.02;
 const leastRounds = 5;
 
-/** Takes about `seconds` and at least five rounds; a case too slow for that has as many as fit, its first one counted. */
+/**
+ * Takes about `seconds` and at least five rounds after one run that is not counted (it starts workers, compiles, builds
+ * codes). A case too slow for five has as many rounds as fit, at least one; where one run takes all the time, its first.
+ */
 export async function measure(cases: readonly Case[], seconds: number): Promise<BenchRow[]> {
   const until = performance.now() + seconds * 1000;
   const states = [];
@@ -38,15 +41,16 @@ export async function measure(cases: readonly Case[], seconds: number): Promise<
     const first = await time(one, 1);
     const repeats = one.before || first > roundSeconds ? 1 : Math.ceil(roundSeconds / Math.max(first, 1e-6));
     const slow = first * leastRounds > Math.max(seconds, leastRounds);
-    states.push({ one, first, repeats, slow, rates: slow ? [one.work / first] : [] });
+    states.push({ one, first, repeats, slow, rates: first > seconds ? [one.work / first] : [] });
   }
-  const allSlow = states.every((state) => state.slow);
-  for (let round = 0; (round < leastRounds && !allSlow) || performance.now() < until; round++) {
+  for (let ran = true; ran; ) {
+    ran = false;
     for (const { one, first, repeats, slow, rates } of states) {
-      if (slow && performance.now() + first * 1000 > until) continue;
+      const wanted = rates.length < (slow ? 1 : leastRounds);
+      if (!wanted && performance.now() + first * repeats * 1000 > until) continue;
       rates.push((one.work * repeats) / (await time(one, repeats)));
+      ran = true;
     }
-    if (allSlow && states.every(({ first }) => performance.now() + first * 1000 > until)) break;
   }
   return states.map(({ one, rates }) => ({
     name: one.name,
