@@ -6,3 +6,11 @@ export { ldpcDecode, ldpcSigns, ldpcSpread } from "./ldpc/layered";
 export { ldpcSyndrome } from "./ldpc/syndrome";
 export { heapBase } from "./memory";
 export { siftAlice, siftBegin, siftBob, siftEnd, siftRange } from "./sift";
+export {
+  extractBits,
+  toeplitzForward,
+  toeplitzInverse,
+  toeplitzPointBytes,
+  toeplitzPointwise,
+  toeplitzScratch,
+} from "./toeplitz";

@@ -52,4 +52,19 @@ export interface WasmExports {
   siftEnd(): void;
   siftRange(slots: number, count: number, range: number): void;
   xorInto(target: number, source: number, bytes: number): void;
+  extractBits(target: number, source: number, bit: number, length: number): void;
+  toeplitzForward(bits: number, points: number, m: number, w: number, live: number, scratch: number): void;
+  toeplitzInverse(points: number, bits: number, m: number, w: number, need: number, scratch: number): void;
+  toeplitzPointBytes(m: number, w: number): number;
+  toeplitzPointwise(
+    a: number,
+    b: number,
+    m: number,
+    w: number,
+    r: number,
+    three: number,
+    block: number,
+    scratch: number,
+  ): void;
+  toeplitzScratch(m: number, w: number, r: number, three: number, block: number): number;
 }

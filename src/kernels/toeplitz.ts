@@ -3,88 +3,124 @@
  *
  *   y_i = ⊕_j s_{i−j+n−1} x_j,  0 ≤ i < ℓ   =   bits n − 1 … n + ℓ − 2 of s·x
  *
- * With s shifted so that bit n − 1 falls on a block border, blocks of B bits and P_d = Σ_{p+q=d} s_p·x_q,
- * y's block t is low(P_{m+t}) ⊕ high(P_{m+t−1}). Products by Karatsuba (assembly/gf2/multiply.ts); B is chosen by cost.
+ * Short inputs by block products (toeplitz-blocks.ts), others by additive FFT (assembly/toeplitz.ts) with three buffers:
+ * the bits of one operand at a time, and both operands' values at the points. Everything lies in scratch memory, which is
+ * zeroised when the call ends, also by a throw.
+ *
+ * Universality of the full form, T_ij = s_{i−j+n−1} with s uniform on n + ℓ − 1 bits: for x ≠ 0 let k be the largest
+ * index with x_k = 1. y_i = s_{i−k+n−1} ⊕ (bits of s with larger index), so row by row each y_i is a fresh uniform bit:
+ * Pr[T·x = y] = 2^−ℓ for every y, hence Pr[T·x = T·x'] = 2^−ℓ for x ≠ x': exactly two-universal, δ = 0. Source: Y.
+ * Mansour, N. Nisan, P. Tiwari, Theor. Comput. Sci. 107 (1993) 121–133; H. Krawczyk, CRYPTO '94, section 4.
+ *
+ * Universality of the form [I | T], T of ℓ × (n − ℓ) from n − 1 bits: y = x₁ ⊕ T·x₂. If x₂ ≠ x₂', T(x₂ ⊕ x₂') takes each
+ * value with probability 2^−ℓ, so also x₁ ⊕ x₁'. If x₂ = x₂' then x₁ ≠ x₁' and the hashes never collide. Collisions have
+ * probability at most 2^−ℓ: two-universal, though not strongly. Source: M. Hayashi, T. Tsurumaru, IEEE Trans. Inf. Theory
+ * 62 (2016) 2213–2232, section III.
  */
-import { BitString, byteLength } from "../bits.js";
+import { BitString, byteLength, xorBits } from "../bits.js";
 import { QkdError } from "../errors.js";
+import { blockHash, multiplyBits } from "./toeplitz-blocks.js";
+import { planToeplitz, type ToeplitzPlan } from "./toeplitz-plan.js";
 import type { WasmInstance } from "./wasm.js";
 
-const baseBits = 1024;
+/** Which hash: T from n + ℓ − 1 seed bits, or [I | T] from n − 1. */
+export type ToeplitzForm = "full" | "identity";
+
+/** Below this many bits in and out together, blocks are faster than a transform. */
+const leastTransform = 12_000;
 
 /** @throws QkdError KERNEL_SEED_LENGTH, KERNEL_OUTPUT_LENGTH, KERNEL_OUT_OF_MEMORY */
-export function toeplitz(wasm: WasmInstance, input: BitString, seed: BitString, outputBits: number): BitString {
-  checkToeplitz(input, seed, outputBits);
+export function toeplitz(
+  wasm: WasmInstance,
+  input: BitString,
+  seed: BitString,
+  outputBits: number,
+  form: ToeplitzForm = "full",
+): BitString {
+  checkToeplitz(input.length, seed.length, outputBits, form);
   if (outputBits === 0) return BitString.zeros(0);
+  if (form === "identity") return identityForm(wasm, input, seed, outputBits);
+  if (input.length + outputBits < leastTransform) return blockHash(wasm, input, seed, outputBits);
+  return transformHash(wasm, input, seed, outputBits, planToeplitz(input.length, outputBits));
+}
+
+/** x₁ ⊕ T·x₂ with x₁ the first ℓ bits. */
+function identityForm(wasm: WasmInstance, input: BitString, seed: BitString, outputBits: number): BitString {
+  const [head, tail] = [input.slice(0, outputBits), input.slice(outputBits)];
+  if (tail.length === 0) return head;
+  const hash = hashRectangle(wasm, tail, seed, outputBits);
+  const out = xorBits(head, hash);
+  for (const bits of [head, tail, hash]) bits.zeroise();
+  return out;
+}
+
+/**
+ * T·x for a T of any shape, also with more rows than columns.
+ * @param seed input.length + outputBits − 1 bits
+ */
+export function hashRectangle(wasm: WasmInstance, input: BitString, seed: BitString, outputBits: number): BitString {
+  if (input.length + outputBits < leastTransform) return blockHash(wasm, input, seed, outputBits);
+  return transformHash(wasm, input, seed, outputBits, planToeplitz(input.length, outputBits));
+}
+
+/** By additive FFT under a given plan. */
+export function transformHash(
+  wasm: WasmInstance,
+  input: BitString,
+  seed: BitString,
+  outputBits: number,
+  { m, w, inner }: ToeplitzPlan,
+): BitString {
   const n = input.length;
-  const block = blockBits(n, outputBits);
-  const bytes = block / 8;
-  const shift = (block - ((n - 1) % block)) % block;
-  const first = (n - 1 + shift) / block;
-  const columns = Math.ceil(n / block);
-  const rows = Math.ceil(outputBits / block);
-  const seedBlocks = first + rows;
+  const { exports } = wasm;
+  const shape = [inner?.r ?? 0, inner?.three ? 1 : 0, inner?.block ?? 0] as const;
+  const bytes = (2 ** m * w) / 8;
   return wasm.scratch((alloc) => {
-    const x = alloc(columns * bytes);
-    const s = alloc((seedBlocks + 1) * bytes);
-    const y = alloc(rows * bytes);
-    const [sum, product] = [alloc(2 * bytes), alloc(2 * bytes)];
-    const scratch = alloc(wasm.exports.multiplyScratch(bytes));
-    wasm.u8.set(input.bytes, x);
-    placeShifted(wasm.u8, s, seed.bytes, shift);
-    for (let diagonal = Math.max(0, first - 1); diagonal < first + rows; diagonal++) {
-      wasm.u8.fill(0, sum, sum + 2 * bytes);
-      for (let q = Math.max(0, diagonal - seedBlocks + 1); q < columns && q <= diagonal; q++) {
-        wasm.exports.multiply(product, s + (diagonal - q) * bytes, x + q * bytes, bytes, scratch);
-        wasm.exports.xorInto(sum, product, 2 * bytes);
-      }
-      const row = diagonal - first;
-      if (row >= 0) wasm.exports.xorInto(y + row * bytes, sum, bytes);
-      if (row + 1 < rows) wasm.exports.xorInto(y + (row + 1) * bytes, sum + bytes, bytes);
-    }
-    return BitString.from(wasm.u8.subarray(y, y + byteLength(outputBits)), outputBits);
+    const bits = alloc(bytes + 64);
+    const a = alloc(exports.toeplitzPointBytes(m, w) + 64);
+    const b = alloc(exports.toeplitzPointBytes(m, w) + 64);
+    const scratch = alloc(exports.toeplitzScratch(m, w, ...shape));
+    wasm.u8.set(input.bytes, bits);
+    exports.toeplitzForward(bits, b, m, w, Math.ceil(n / w), scratch);
+    wasm.u8.set(seed.bytes, bits);
+    wasm.u8.fill(0, bits + seed.bytes.length, bits + bytes);
+    exports.toeplitzForward(bits, a, m, w, Math.ceil(seed.length / w), scratch);
+    exports.toeplitzPointwise(a, b, m, w, ...shape, scratch);
+    exports.toeplitzInverse(a, bits, m, w, Math.floor((n - 1) / w), scratch);
+    exports.extractBits(a, bits, n - 1, outputBits);
+    const hash = BitString.from(wasm.u8.subarray(a, a + byteLength(outputBits)), outputBits);
+    const polluted = m === 16 ? seed.length + w - 2 ** m * w : 0;
+    if (polluted > 0) cleanStart(wasm, hash, input, seed, Math.min(polluted, n));
+    return hash;
   });
 }
 
+/** Adds to the first bits of `hash` what has wrapped onto them: the upper half of the product of the top coefficients. */
+function cleanStart(wasm: WasmInstance, hash: BitString, input: BitString, seed: BitString, top: number): void {
+  const factors = [input.slice(input.length - top), seed.slice(seed.length - top)] as const;
+  const product = multiplyBits(wasm, ...factors);
+  const wrapped = product.slice(top - 1, top - 1 + Math.min(top, hash.length));
+  for (let i = 0; i < wrapped.bytes.length; i++) hash.bytes[i]! ^= wrapped.bytes[i]!;
+  for (const bits of [...factors, product, wrapped]) bits.zeroise();
+}
+
+/** Seed bits of a form. */
+export function seedBits(n: number, outputBits: number, form: ToeplitzForm = "full"): number {
+  return Math.max(0, form === "full" ? n + outputBits - 1 : n - 1);
+}
+
 /** @throws QkdError KERNEL_SEED_LENGTH, KERNEL_OUTPUT_LENGTH */
-export function checkToeplitz(input: BitString, seed: BitString, outputBits: number): void {
-  const n = input.length;
+export function checkToeplitz(n: number, seedLength: number, outputBits: number, form: ToeplitzForm = "full"): void {
   if (!Number.isSafeInteger(outputBits) || outputBits < 0 || outputBits > n)
     throw new QkdError("KERNEL_OUTPUT_LENGTH", `A hash of ${n} bits cannot have ${outputBits} bits.`, {
       n,
       outputBits,
     });
-  const expected = Math.max(0, n + outputBits - 1);
-  if (seed.length !== expected)
+  const expected = seedBits(n, outputBits, form);
+  if (seedLength !== expected)
     throw new QkdError(
       "KERNEL_SEED_LENGTH",
-      `A Toeplitz seed for ${n} bits in and ${outputBits} out has ${expected} bits, not ${seed.length}.`,
-      { expected, got: seed.length },
+      `A Toeplitz seed for ${n} bits in and ${outputBits} out has ${expected} bits, not ${seedLength}.`,
+      { expected, got: seedLength },
     );
-}
-
-/** The power of two with the fewest base products. */
-function blockBits(n: number, outputBits: number): number {
-  let best = { bits: baseBits, cost: Number.POSITIVE_INFINITY };
-  for (let bits = baseBits, product = 1; bits <= 2 * Math.max(n, baseBits); bits *= 2, product *= 3) {
-    const cost = (Math.ceil(outputBits / bits) + 1) * Math.ceil(n / bits) * product;
-    if (cost < best.cost) best = { bits, cost };
-  }
-  return best.bits;
-}
-
-function placeShifted(memory: Uint8Array, at: number, bytes: Uint8Array, shift: number): void {
-  const start = at + (shift >>> 3);
-  const bit = shift & 7;
-  if (bit === 0) {
-    memory.set(bytes, start);
-    return;
-  }
-  let carry = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    const value = (bytes[i]! << bit) | carry;
-    memory[start + i] = value;
-    carry = value >>> 8;
-  }
-  memory[start + bytes.length] = carry;
 }

@@ -1,7 +1,29 @@
-/** Privacy amplification on an executor: one block, one job. */
+/**
+ * Privacy amplification on an executor. Several blocks at once need nothing special: each is a job. One block can be cut
+ * by columns, T·x = ⊕_p T_p·x_p, where input bits [from, from + m) use the seed window
+ *
+ *   s[n − m − from, n − from + ℓ − 1)   (m + ℓ − 1 bits)
+ *
+ * which costs (m + ℓ) a piece instead of (n + ℓ): it pays on several workers while ℓ/n is small, and bounds memory for
+ * blocks of any length. Pieces of rows do not pay (KERNELS.md A, measured). Transforms of a seed are never kept.
+ */
 import { BitString } from "../bits.js";
-import { checkToeplitz } from "../kernels/toeplitz.js";
+import { QkdError } from "../errors.js";
+import { checkToeplitz, type ToeplitzForm } from "../kernels/toeplitz.js";
 import type { Executor } from "./executor.js";
+
+export interface ToeplitzOptions {
+  /** Default `full`: n + ℓ − 1 seed bits; `identity`: [I | T], n − 1. */
+  readonly form?: ToeplitzForm;
+  /** Column pieces; chosen by cost when absent. */
+  readonly pieces?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Most input bits in one job: 2^27 bits in and as many out need 96 MiB. */
+const mostPieceBits = 2 ** 27;
+/** Jobs below this many bits are not worth two. */
+const leastPieceBits = 2 ** 16;
 
 /** @throws QkdError KERNEL_SEED_LENGTH, KERNEL_OUTPUT_LENGTH, KERNEL_OUT_OF_MEMORY, ENGINE_* */
 export async function toeplitz(
@@ -9,18 +31,206 @@ export async function toeplitz(
   input: BitString,
   seed: BitString,
   outputBits: number,
+  { form = "full", pieces, signal }: ToeplitzOptions = {},
 ): Promise<BitString> {
-  checkToeplitz(input, seed, outputBits);
-  const copy = (bits: BitString) => {
-    const bytes = executor.buffers.take(bits.bytes.length);
-    bytes.set(bits.bytes);
-    return bytes;
-  };
-  const [inputBytes, seedBytes] = [copy(input), copy(seed)];
+  checkToeplitz(input.length, seed.length, outputBits, form);
+  if (outputBits === 0) return BitString.zeros(0);
+  if (form === "identity") {
+    const head = input.slice(0, outputBits);
+    if (head.length === input.length) return head;
+    const tail = input.slice(outputBits);
+    try {
+      const hash = await hashColumns(executor, tail, seed, outputBits, pieces, signal);
+      addTo(head.bytes, hash.bytes);
+      hash.zeroise();
+      return head;
+    } finally {
+      tail.zeroise();
+    }
+  }
+  return hashColumns(executor, input, seed, outputBits, pieces, signal);
+}
+
+async function hashColumns(
+  executor: Executor,
+  input: BitString,
+  seed: BitString,
+  outputBits: number,
+  pieces: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<BitString> {
+  const n = input.length;
+  const count = pieces ?? pieceCount(n, outputBits, executor.workers);
+  const width = Math.ceil(n / count / 8) * 8;
+  const hashes: Promise<BitString>[] = [];
+  for (let from = 0; from < n; from += width) {
+    const m = Math.min(width, n - from);
+    hashes.push(submit(executor, input, from, m, seed, n - m - from, outputBits, signal));
+  }
+  const settled = await Promise.allSettled(hashes);
+  let sum: BitString | undefined;
+  let failure: PromiseRejectedResult | undefined;
+  for (const one of settled) {
+    if (one.status === "rejected") failure ??= one;
+    else if (!sum) sum = one.value;
+    else {
+      addTo(sum.bytes, one.value.bytes);
+      one.value.zeroise();
+    }
+  }
+  if (failure || !sum) {
+    sum?.zeroise();
+    throw failure?.reason;
+  }
+  return sum;
+}
+
+/** Pieces that end soonest: work of a piece ∝ its bits in and out, pieces beyond the workers queue up. */
+export function pieceCount(n: number, outputBits: number, workers: number): number {
+  const least = Math.ceil(n / mostPieceBits);
+  let best = { pieces: least, time: Number.POSITIVE_INFINITY };
+  for (let pieces = least; pieces <= Math.max(least, 2 * workers); pieces++) {
+    if (pieces > least && n / pieces < leastPieceBits) break;
+    const time = Math.ceil(pieces / workers) * (n / pieces + outputBits) * (pieces > least ? 1.1 : 1);
+    if (time < best.time) best = { pieces, time };
+  }
+  return best.pieces;
+}
+
+async function submit(
+  executor: Executor,
+  input: BitString,
+  from: number,
+  bits: number,
+  seed: BitString,
+  seedFrom: number,
+  outputBits: number,
+  signal: AbortSignal | undefined,
+): Promise<BitString> {
+  const seedLength = bits + outputBits - 1;
+  const x = copyBits(executor, input, from, bits);
+  const s = copyBits(executor, seed, seedFrom, seedLength);
   const { bytes } = await executor.run(
     "toeplitz",
-    { input: inputBytes, inputBits: input.length, seed: seedBytes, seedBits: seed.length, outputBits },
-    { transfer: [inputBytes.buffer, seedBytes.buffer] },
+    { input: x, inputBits: bits, seed: s, seedBits: seedLength, outputBits, form: "piece" },
+    { transfer: [x.buffer, s.buffer], ...(signal ? { signal } : {}) },
   );
   return BitString.adopt(bytes, outputBits);
+}
+
+/** Bits [from, from + length) in a recycled buffer that can be transferred. */
+function copyBits(executor: Executor, bits: BitString, from: number, length: number): Uint8Array<ArrayBuffer> {
+  const out = executor.buffers.take(Math.ceil(length / 8));
+  const shift = from & 7;
+  const start = from >>> 3;
+  if (shift === 0) {
+    out.set(bits.bytes.subarray(start, start + out.length));
+    return out;
+  }
+  const source = bits.bytes;
+  let low = source[start]!;
+  for (let i = 0; i < out.length; i++) {
+    const high = source[start + i + 1] ?? 0;
+    out[i] = (low >>> shift) | (high << (8 - shift));
+    low = high;
+  }
+  return out;
+}
+
+function addTo(target: Uint8Array, source: Uint8Array): void {
+  for (let i = 0; i < target.length; i++) target[i]! ^= source[i]!;
+}
+
+/**
+ * Hash of an input that comes in pieces of any length, so that a long block is never held whole: every full piece is
+ * hashed by its own columns and forgotten. The seed is asked for by window.
+ */
+export class ToeplitzHasher {
+  private filled = 0;
+  private taken = 0;
+  private buffer: BitString;
+  private sum: BitString;
+  private readonly pending = new Set<Promise<void>>();
+  private failure: unknown;
+
+  /**
+   * @param n bits of input in all
+   * @param seedWindow seed bits [from, to); each call of a block overlaps the last by ℓ − 1 bits
+   */
+  constructor(
+    private readonly executor: Executor,
+    private readonly n: number,
+    private readonly outputBits: number,
+    private readonly seedWindow: (from: number, to: number) => BitString,
+    private readonly pieceBits = Math.min(n, mostPieceBits),
+  ) {
+    checkToeplitz(n, Math.max(0, n + outputBits - 1), outputBits);
+    if (!Number.isSafeInteger(pieceBits) || pieceBits < 8)
+      throw new QkdError("USAGE_INVALID", `Pieces of ${pieceBits} bits are too short.`);
+    this.buffer = BitString.zeros(Math.min(n, pieceBits));
+    this.sum = BitString.zeros(outputBits);
+  }
+
+  /** Takes the next bits; resolves when the hasher can take more. @throws QkdError KERNEL_INPUT_LENGTH */
+  async push(bits: BitString): Promise<void> {
+    if (this.taken + this.filled + bits.length > this.n)
+      throw new QkdError("BITS_LENGTH_INVALID", `More than the ${this.n} bits that were announced.`, { n: this.n });
+    for (let at = 0; at < bits.length; ) {
+      const count = Math.min(bits.length - at, this.buffer.length - this.filled);
+      appendBits(this.buffer.bytes, this.filled, bits, at, count);
+      this.filled += count;
+      at += count;
+      if (this.filled === this.buffer.length) await this.flush();
+    }
+  }
+
+  /** The hash, once all n bits are in. */
+  async digest(): Promise<BitString> {
+    if (this.taken + this.filled !== this.n)
+      throw new QkdError("BITS_LENGTH_INVALID", `${this.taken + this.filled} of ${this.n} bits have come.`);
+    await Promise.all(this.pending);
+    this.buffer.zeroise();
+    if (this.failure) {
+      this.sum.zeroise();
+      throw this.failure;
+    }
+    return this.sum;
+  }
+
+  private async flush(): Promise<void> {
+    const m = this.filled;
+    const from = this.n - m - this.taken;
+    if (this.outputBits > 0 && m > 0) {
+      while (this.pending.size >= this.executor.workers) await Promise.race(this.pending);
+      const seed = this.seedWindow(from, from + m + this.outputBits - 1);
+      const job = submit(this.executor, this.buffer, 0, m, seed, 0, this.outputBits, undefined)
+        .then((hash) => {
+          addTo(this.sum.bytes, hash.bytes);
+          hash.zeroise();
+        })
+        .catch((error: unknown) => {
+          this.failure ??= error;
+        })
+        .finally(() => this.pending.delete(job));
+      this.pending.add(job);
+    }
+    this.taken += m;
+    this.filled = 0;
+    this.buffer.zeroise();
+    this.buffer = BitString.zeros(Math.min(this.pieceBits, this.n - this.taken));
+  }
+}
+
+function appendBits(target: Uint8Array, at: number, source: BitString, from: number, count: number): void {
+  const piece = from === 0 && count === source.length ? source : source.slice(from, from + count);
+  const shift = at & 7;
+  let to = at >>> 3;
+  if (shift === 0) {
+    target.set(piece.bytes, to);
+    return;
+  }
+  for (const byte of piece.bytes) {
+    target[to]! |= byte << shift;
+    if (++to < target.length) target[to]! |= byte >>> (8 - shift);
+  }
 }

@@ -3,7 +3,7 @@ import { BitString } from "../../bits.js";
 import { checkToeplitz } from "../toeplitz.js";
 
 export function toeplitz(input: BitString, seed: BitString, outputBits: number): BitString {
-  checkToeplitz(input, seed, outputBits);
+  checkToeplitz(input.length, seed.length, outputBits);
   const n = input.length;
   const out = BitString.zeros(outputBits);
   for (let j = 0; j < n; j++) {
