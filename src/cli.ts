@@ -10,6 +10,7 @@ const commands: Record<string, () => Promise<{ register(program: Command): void 
   demo: () => import("./cli/demo.js"),
   simulate: () => import("./cli/simulate.js"),
   inspect: () => import("./cli/inspect.js"),
+  convert: () => import("./cli/convert.js"),
   distill: () => import("./cli/distill.js"),
   alice: ends,
   bob: ends,

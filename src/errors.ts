@@ -41,8 +41,6 @@ export const errorTable = {
   DUMP_UNIT_UNKNOWN: "The dump does not say the unit of its times; name it with --unit.",
   DUMP_COLUMN_MISSING: "A table lacks the column that was named, or it is not of integers; name it with --columns.",
   DUMP_REFERENCE_PERIOD_MISSING: "Warning: without --reference-period-ps the times count from the last reference only.",
-  DUMP_SYNC_PERIOD_WRONG: "Warning: the header's sync period contradicts the data; T3 times are not to be trusted.",
-  DUMP_EVENTS_MISSED: "Warning: the instrument lost events; batches after a loss are marked.",
   // timing
   TIMING_SEGMENT_MOVED:
     "Another stretch of events than before would be disclosed for calibration; the run cannot go on.",

@@ -1,35 +1,22 @@
 /** `qkd-distill inspect FILE…`: what dumps hold. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { type Inspection, inspectDump } from "../dumps/inspect.js";
-import { type DumpFormat, dumpFormats, type OpenOptions } from "../dumps/types.js";
 import { QkdError } from "../errors.js";
-import { answerWith, numberOption } from "./output.js";
+import { type DumpFlags, dumpInput, dumpOptions, openOptions } from "./dump-options.js";
+import { answerWith } from "./output.js";
 import { progress } from "./progress.js";
 
-interface Flags {
-  format?: DumpFormat | "auto";
+interface Flags extends DumpFlags {
   digest?: boolean;
-  strict?: boolean;
-  columns?: string;
-  unit?: "ps" | "ns" | "s";
-  referencePeriodPs?: number;
 }
 
 export function register(program: Command): void {
   const command = program
     .command("inspect")
     .description("what detector dumps hold: format, counts, channels, times, warnings, digests")
-    .argument("<files...>", "dump files")
-    .addOption(new Option("--format <format>", "format, default by content").choices(["auto", ...dumpFormats]))
-    .option("--digest", "SHA-256 over the events")
-    .option("--strict", "warnings of the class `warn or error` are errors")
-    .option("--columns <names>", "CSV, Parquet, HDF5: columns in order, as time,channel")
-    .addOption(new Option("--unit <unit>", "unit of times that the format does not say").choices(["ps", "ns", "s"]))
-    .option(
-      "--reference-period-ps <ps>",
-      "idq_pairs: period of the reference channel",
-      numberOption("--reference-period-ps", { min: 1 }),
-    );
+    .argument("<files...>", "dump files, or - for standard input")
+    .option("--digest", "SHA-256 over the events");
+  dumpOptions(command);
   answerWith(command, async (files: string[], flags: Flags) => {
     const answers = [];
     for (const file of files) answers.push(await inspectOne(file, flags, files.length > 1));
@@ -47,15 +34,14 @@ async function inspectOne(
   flags: Flags,
   several: boolean,
 ): Promise<Inspection | { file: string; error: QkdError }> {
-  const { columns, ...rest } = flags;
   const bar = progress(file);
-  const options: OpenOptions & { digest?: boolean } = {
-    ...rest,
-    ...(columns ? { columns: columns.split(",").map((name) => name.trim()) } : {}),
-    onProgress: (done, total) => bar.update(done, total ?? done),
-  };
+  const onProgress = (done: number, total: number | undefined) => bar.update(done, total ?? done);
   try {
-    return await inspectDump(file, options);
+    return await inspectDump(dumpInput(file), {
+      ...openOptions(flags),
+      ...(flags.digest ? { digest: true } : {}),
+      onProgress,
+    });
   } catch (error) {
     if (several && error instanceof QkdError) return { file, error };
     throw error;

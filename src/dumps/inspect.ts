@@ -1,5 +1,6 @@
 /** What a dump holds: one pass, bounded memory (`qkd-distill inspect`). */
-
+import type { Readable } from "node:stream";
+import { dumpError } from "./faults.js";
 import { openDump } from "./open.js";
 import { PreparationRecord } from "./preparation.js";
 import { EventCounter, EventDigests } from "./statistics.js";
@@ -26,8 +27,15 @@ export interface Inspection {
 }
 
 /** @throws QkdError FILE_UNREADABLE, DUMP_* */
-export async function inspectDump(file: string, options: OpenOptions & { digest?: boolean } = {}): Promise<Inspection> {
-  if (options.format === "preparation") return inspectPreparation(file);
+export async function inspectDump(
+  file: string | Readable,
+  options: OpenOptions & { digest?: boolean } = {},
+): Promise<Inspection> {
+  if (options.format === "preparation") {
+    if (typeof file !== "string")
+      throw dumpError("DUMP_FORMAT_UNSUPPORTED", "-", "a preparation record is not read from a stream");
+    return inspectPreparation(file);
+  }
   const dump = await openDump(file, options);
   try {
     const { info } = dump;

@@ -36,6 +36,9 @@ const openers: Partial<Record<DumpFormat, Opener>> = {
   u64: openU64,
   idq_u64: openIdqU64,
   idq_pairs: openIdqPairs,
+  // Loaded when asked for: their libraries are large.
+  parquet: async (source, options) => (await import("./parquet.js")).openParquet(source, options),
+  hdf5: async (source, options) => (await import("./hdf5.js")).openHdf5(source, options),
 };
 
 const sniffBytes = 4096;
@@ -45,7 +48,7 @@ const sniffBytes = 4096;
  * @throws QkdError FILE_UNREADABLE, DUMP_*
  */
 export async function openDump(path: string | Readable, options: OpenOptions = {}): Promise<Dump> {
-  const source = await openSource(path);
+  const source = await openSource(path, options.follow);
   try {
     const wanted = options.format ?? "auto";
     if (wanted !== "auto") return await opener(wanted, source)(source, options);
@@ -59,6 +62,11 @@ export async function openDump(path: string | Readable, options: OpenOptions = {
         seen.length === 0 ? "the file is empty" : "the content shows no known format; name it with --format",
         { offset: 0 },
       );
+    // Table files are read by their libraries, from the file's own start.
+    if (format === "parquet" || format === "hdf5") {
+      await source.close();
+      return await openDump(path, { ...options, format });
+    }
     return await opener(format, source)(new ReplaySource(source, seen), options);
   } catch (error) {
     await source.close();
@@ -72,6 +80,8 @@ export function detectFormat(head: Uint8Array): DumpFormat | undefined {
   const magic = new TextDecoder("latin1").decode(head.subarray(0, 6));
   if (magic === "PQTTTR" || /^PQ(HIST|RESL|COMN|DEFL)$/.test(magic)) return "ptu";
   if (head.length >= 4 && starts(qutagMagic)) return "qutag";
+  if (magic.startsWith("PAR1")) return "parquet";
+  if (magic.startsWith("\x89HDF\r")) return "hdf5";
   const legacy = new TextDecoder("latin1").decode(head.subarray(0, 16));
   const hydra = legacy.startsWith("HydraHarp\0");
   // The measurement's mode, 2 or 3, lies at a fixed place of both headers.

@@ -64,12 +64,14 @@ export async function* readRecords(
   const view = new DataView(bytes.buffer);
   const out = newEventBuffer(decoder.hasDtime);
   const strict = options.strict ?? false;
-  for (;;) {
+  for (let held = 0; ; ) {
     const left = declared === undefined ? recordsPerChunk : Math.min(recordsPerChunk, declared - info.records);
     if (left === 0) break;
-    const firstByte = source.position;
-    const got = await source.read(bytes.subarray(0, left * recordBytes));
-    const count = Math.floor(got / recordBytes);
+    const firstByte = source.position - held;
+    const got = await source.readSome(bytes.subarray(0, left * recordBytes), held);
+    const filled = held + got;
+    const count = Math.floor(filled / recordBytes);
+    held = filled - count * recordBytes;
     const chunk: Chunk = { bytes, words, view, firstRecord: info.records, firstByte };
     for (let from = 0; from < count; ) {
       const next = decoder.decode(chunk, from, count, out);
@@ -78,13 +80,15 @@ export async function* readRecords(
       if (out.length > 0) yield* handOver(out);
     }
     options.onProgress?.(source.position, source.size);
-    const stray = got - count * recordBytes;
-    if (stray > 0)
-      warn(info, strict, "DUMP_TRUNCATED_RECORD", `the last record is cut: ${stray} stray bytes are ignored`, {
-        offset: firstByte + count * recordBytes,
-        record: info.records,
-      });
-    if (count < left) break;
+    if (got === 0) {
+      if (held > 0)
+        warn(info, strict, "DUMP_TRUNCATED_RECORD", `the last record is cut: ${held} stray bytes are ignored`, {
+          offset: firstByte,
+          record: info.records,
+        });
+      break;
+    }
+    bytes.copyWithin(0, count * recordBytes, filled);
   }
   bytes.fill(0);
   if (info.badRecords > 0)

@@ -2,6 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { QkdError } from "../errors.js";
+import type { Follow } from "./types.js";
 
 export interface ByteSource {
   readonly name: string;
@@ -11,11 +12,13 @@ export interface ByteSource {
   readonly position: number;
   /** Fills from `start` as far as there is data; fewer bytes than asked for mean the end. */
   read(target: Uint8Array, start?: number): Promise<number>;
+  /** As `read`, but of a growing file what there is, at least a byte; none means the end. */
+  readSome(target: Uint8Array, start: number): Promise<number>;
   close(): Promise<void>;
 }
 
 /** @throws QkdError FILE_UNREADABLE */
-export async function openSource(path: string | Readable): Promise<ByteSource> {
+export async function openSource(path: string | Readable, follow?: Follow): Promise<ByteSource> {
   if (typeof path !== "string") return new StreamSource(path);
   const failed = (cause: unknown) => {
     const why = (cause as NodeJS.ErrnoException).code ?? "unknown";
@@ -29,6 +32,7 @@ export async function openSource(path: string | Readable): Promise<ByteSource> {
     await file.close();
     throw failed(Object.assign(new Error("a directory"), { code: "EISDIR" }));
   }
+  if (follow && stat.isFile()) return new GrowingFile(path, file, undefined, failed, follow);
   return new FileSource(path, file, stat.isFile() ? stat.size : undefined, failed);
 }
 
@@ -44,23 +48,59 @@ class FileSource implements ByteSource {
   async read(target: Uint8Array, start = 0): Promise<number> {
     let filled = start;
     while (filled < target.length) {
-      const at = this.size === undefined ? null : this.position;
-      const { bytesRead } = await this.file.read(target, filled, target.length - filled, at).catch((cause: unknown) => {
-        throw this.failed(cause);
-      });
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-      this.position += bytesRead;
+      const got = await this.readOnce(target, filled);
+      if (got === 0) break;
+      filled += got;
     }
     return filled - start;
+  }
+  readSome(target: Uint8Array, start: number): Promise<number> {
+    return this.read(target, start);
+  }
+  protected async readOnce(target: Uint8Array, start: number): Promise<number> {
+    // No position for a pipe; a regular file's is kept here.
+    const at = this.size === undefined ? null : this.position;
+    const { bytesRead } = await this.file.read(target, start, target.length - start, at).catch((cause: unknown) => {
+      throw this.failed(cause);
+    });
+    this.position += bytesRead;
+    return bytesRead;
   }
   close(): Promise<void> {
     return this.file.close();
   }
 }
 
+/** A file that an instrument still writes. */
+class GrowingFile extends FileSource {
+  constructor(
+    name: string,
+    file: FileHandle,
+    size: undefined,
+    failed: (cause: unknown) => QkdError,
+    private readonly follow: Follow,
+  ) {
+    super(name, file, size, failed);
+  }
+
+  override readSome(target: Uint8Array, start: number): Promise<number> {
+    return target.length > start ? this.readOnce(target, start) : Promise.resolve(0);
+  }
+
+  protected override async readOnce(target: Uint8Array, start: number): Promise<number> {
+    const { idleSeconds, signal } = this.follow;
+    for (let quiet = 0; ; quiet += pollMilliseconds) {
+      const got = await super.readOnce(target, start);
+      if (got > 0 || signal?.aborted || quiet >= idleSeconds * 1000) return got;
+      await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+    }
+  }
+}
+
+const pollMilliseconds = 50;
+
 class StreamSource implements ByteSource {
-  readonly name = "(stream)";
+  readonly name = "-";
   readonly size = undefined;
   position = 0;
   private readonly chunks: AsyncIterator<Uint8Array>;
@@ -86,6 +126,9 @@ class StreamSource implements ByteSource {
       this.position += part.length;
     }
     return filled - start;
+  }
+  readSome(target: Uint8Array, start: number): Promise<number> {
+    return this.read(target, start);
   }
   async close(): Promise<void> {
     this.stream.destroy();
@@ -113,6 +156,13 @@ export class ReplaySource implements ByteSource {
     target.set(part, start);
     this.used += part.length;
     return part.length + (await this.source.read(target, start + part.length));
+  }
+  async readSome(target: Uint8Array, start: number): Promise<number> {
+    const part = this.head.subarray(this.used, this.used + target.length - start);
+    if (part.length === 0) return this.source.readSome(target, start);
+    target.set(part, start);
+    this.used += part.length;
+    return part.length;
   }
   close(): Promise<void> {
     return this.source.close();

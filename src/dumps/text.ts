@@ -39,8 +39,9 @@ export async function* readLines(
   const lines = new Block(bytes, info, options.strict ?? false);
   for (let held = 0, ended = false; !ended; ) {
     lines.firstByte = source.position - held;
-    const filled = held + (await source.read(bytes.subarray(0, chunkBytes), held));
-    ended = filled < chunkBytes;
+    const got = await source.readSome(bytes.subarray(0, chunkBytes), held);
+    const filled = held + got;
+    ended = got === 0;
     let end = bytes.lastIndexOf(newline, filled - 1) + 1;
     if (filled === 0) end = 0;
     lines.unterminated = Infinity;
@@ -48,7 +49,7 @@ export async function* readLines(
       lines.unterminated = end;
       bytes[filled] = newline;
       end = filled + 1;
-    } else if (end === 0 && !ended) lines.bad(0, `a line is longer than ${chunkBytes} bytes`);
+    } else if (end === 0 && filled === chunkBytes) lines.bad(0, `a line is longer than ${chunkBytes} bytes`);
     lines.end = end;
     for (let from = 0; from < end; ) {
       from = decoder.decode(lines, from, out, eventsPerBatch);

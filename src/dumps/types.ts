@@ -102,6 +102,11 @@ export interface Dump extends AsyncIterable<TagBatch> {
   close(): Promise<void>;
 }
 
+export interface Follow {
+  readonly idleSeconds: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface OpenOptions {
   /** `auto` (default): by content. */
   readonly format?: DumpFormat | "auto";
@@ -113,8 +118,8 @@ export interface OpenOptions {
   readonly unit?: TimeUnit;
   /** quTAU: the same layout as quTAG with ticks of 80.955 ps, which the file does not say. */
   readonly tickPs?: number;
-  /** The file still grows: wait for more until this is aborted. */
-  readonly follow?: AbortSignal;
+  /** The file still grows: it ends once it has been quiet for so many seconds, or when the signal says so. */
+  readonly follow?: Follow;
   /** idq_pairs: period of the reference channel, ps. */
   readonly referencePeriodPs?: number;
   /** Bytes read and, where known, bytes in all. */

@@ -1,0 +1,50 @@
+/** Options of the commands that read dumps: what a file does not say of itself. */
+import { type Command, Option } from "commander";
+import { type DumpFormat, dumpFormats, type OpenOptions, type TimeUnit } from "../dumps/types.js";
+import { numberOption } from "./output.js";
+
+export interface DumpFlags {
+  format?: DumpFormat | "auto";
+  strict?: boolean;
+  columns?: string;
+  unit?: TimeUnit;
+  referencePeriodPs?: number;
+  follow?: number | true;
+}
+
+const defaultIdleSeconds = 10;
+
+export function dumpOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--format <format>", "format, default by content").choices(["auto", ...dumpFormats]))
+    .option("--strict", "warnings of the class `warn or error` are errors")
+    .option("--columns <names>", "csv: columns in order, as time,channel; parquet, hdf5: names of those two")
+    .addOption(new Option("--unit <unit>", "unit of times that the format does not say").choices(["ps", "ns", "s"]))
+    .option(
+      "--reference-period-ps <ps>",
+      "idq_pairs: period of the reference channel",
+      numberOption("--reference-period-ps", { min: 1 }),
+    )
+    .option(
+      "--follow [seconds]",
+      `the file still grows: end once it has been quiet for so long (default ${defaultIdleSeconds} s)`,
+      numberOption("--follow", { min: 0, max: 86_400 }),
+    );
+}
+
+export function openOptions(flags: DumpFlags): OpenOptions {
+  const { format, strict, columns, unit, referencePeriodPs, follow } = flags;
+  return {
+    ...(format ? { format } : {}),
+    ...(strict ? { strict } : {}),
+    ...(columns ? { columns: columns.split(",").map((name) => name.trim()) } : {}),
+    ...(unit ? { unit } : {}),
+    ...(referencePeriodPs === undefined ? {} : { referencePeriodPs }),
+    ...(follow === undefined ? {} : { follow: { idleSeconds: follow === true ? defaultIdleSeconds : follow } }),
+  };
+}
+
+/** `-` is standard input. */
+export function dumpInput(file: string): string | typeof process.stdin {
+  return file === "-" ? process.stdin : file;
+}

@@ -1,0 +1,56 @@
+/** One dump's events in another format, streaming; what the other format cannot hold is named, not passed over. */
+import type { Readable } from "node:stream";
+import { openDump } from "./open.js";
+import { inOrder } from "./order.js";
+import type { DumpFormat, DumpWarning, OpenOptions } from "./types.js";
+import { createDumpWriter } from "./write/writer.js";
+
+export interface Conversion {
+  readonly from: { readonly file: string; readonly format: DumpFormat; readonly events: number };
+  readonly to: { readonly file: string; readonly format: DumpFormat; readonly events: number; readonly bytes: number };
+  /** What was lost, each with the number of events (or places) concerned. */
+  readonly losses: readonly { readonly what: string; readonly count: number }[];
+  readonly warnings: readonly DumpWarning[];
+}
+
+/** @throws QkdError FILE_UNREADABLE, FILE_WRITE_FAILED, DUMP_* */
+export async function convertDump(
+  input: string | Readable,
+  output: string,
+  format: string,
+  options: OpenOptions = {},
+): Promise<Conversion> {
+  const dump = await openDump(input, options);
+  try {
+    const writer = await createDumpWriter(output, format);
+    try {
+      let gaps = 0;
+      for await (const batch of inOrder(dump)) {
+        if (batch.gapBefore) gaps++;
+        await writer.append(batch);
+      }
+      await writer.commit();
+      const { info } = dump;
+      const losses = [...writer.losses].map(([what, count]) => ({ what, count }));
+      const name = (what: string, count: number) => count > 0 && losses.push({ what, count });
+      name(`lost data between events is not marked in ${format}`, gaps);
+      name("events that the instrument reported as missed are not counted", info.missedEvents);
+      if (info.dtimeResolutionPs !== undefined)
+        name("sync numbers and delays became times by the header's mean sync period", writer.events);
+      else if (!Number.isInteger(info.resolutionPs)) name("times were rounded to picoseconds", writer.events);
+      const dropped = [...writer.losses].filter(([what]) => what.endsWith("events left out"));
+      const left = dropped.reduce((sum, [, count]) => sum + count, 0);
+      return {
+        from: { file: info.file, format: info.format, events: writer.events },
+        to: { file: output, format: writer.format, events: writer.events - left, bytes: writer.bytes },
+        losses,
+        warnings: info.warnings,
+      };
+    } catch (error) {
+      await writer.discard();
+      throw error;
+    }
+  } finally {
+    await dump.close();
+  }
+}

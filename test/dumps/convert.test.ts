@@ -1,0 +1,241 @@
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { convertDump, createDumpWriter, openDump, type TagBatch, writableFormats } from "../../src/dumps/index.js";
+import { inOrder } from "../../src/dumps/order.js";
+import { samples } from "./samples.js";
+
+const folder = mkdtempSync(join(tmpdir(), "convert-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function batchOf(times: readonly bigint[], codes: readonly number[]): TagBatch {
+  const base = times[0] ?? 0n;
+  return {
+    base,
+    dt: Float64Array.from(times, (t) => Number(t - base)),
+    channel: Uint8Array.from(codes),
+    length: times.length,
+    gapBefore: false,
+  };
+}
+
+async function eventsOf(batches: AsyncIterable<TagBatch>): Promise<[bigint, number][]> {
+  const events: [bigint, number][] = [];
+  for await (const { base, dt, channel, length } of batches)
+    for (let i = 0; i < length; i++) events.push([base + BigInt(dt[i]!), channel[i]!]);
+  return events;
+}
+
+async function written(format: string, batches: TagBatch[]): Promise<string> {
+  const path = join(folder, `${format}-${Math.random()}`);
+  const writer = await createDumpWriter(path, format);
+  for (const batch of batches) await writer.append(batch);
+  await writer.commit();
+  return path;
+}
+
+describe("writers", () => {
+  const exact = writableFormats.filter((format) => format !== "a1" && format !== "u64");
+  it.each(exact)("%s holds what was written, up to 2^63 ps and in any pieces", async (format) => {
+    const step = fc.oneof(fc.nat(100), fc.nat(2 ** 26), fc.nat(2 ** 45));
+    const events = fc.array(fc.tuple(step, fc.nat(64)), { maxLength: 60 });
+    const begin = fc.constantFrom(0n, 5n, 260_182_250_239_296_553n, 2n ** 62n);
+    await fc.assert(
+      fc.asyncProperty(events, begin, fc.nat(60), async (list, first, cut) => {
+        let t = first;
+        const times = list.map(([by]) => {
+          t += BigInt(by);
+          return t;
+        });
+        const codes = list.map(([, code]) => code);
+        const at = Math.min(cut, times.length);
+        const pieces = [batchOf(times.slice(0, at), codes.slice(0, at)), batchOf(times.slice(at), codes.slice(at))];
+        const path = await written(format, pieces);
+        const dump = await openDump(path, { format });
+        expect(await eventsOf(dump)).toEqual(times.map((time, i) => [time, codes[i]]));
+        expect(dump.info.warnings).toEqual([]);
+        await dump.close();
+        rmSync(path);
+      }),
+      { numRuns: 40, seed: 1 },
+    );
+  });
+
+  it("a1 rounds to its ticks and says so", async () => {
+    const path = join(folder, "rounded");
+    const writer = await createDumpWriter(path, "a1");
+    await writer.append(batchOf([0n, 2n, 125n, 2n ** 50n], [1, 2, 4, 8]));
+    await writer.append(batchOf([2n ** 50n + 1n], [77]));
+    await writer.commit();
+    expect(Object.fromEntries(writer.losses)).toEqual({
+      "times rounded to ticks of 3.90625 ps": expect.any(Number) as number,
+      "channels above 15: events left out": 1,
+    });
+    const dump = await openDump(path, { format: "a1" });
+    const found = await eventsOf(dump);
+    expect(found.map(([, code]) => code)).toEqual([1, 2, 4, 8]);
+    [0n, 2n, 125n, 2n ** 50n].forEach((time, i) => {
+      expect(Math.abs(Number(found[i]![0] - time))).toBeLessThanOrEqual(2);
+    });
+    await dump.close();
+  });
+
+  it("leave nothing under the final name until they commit", async () => {
+    const path = join(folder, "unfinished.ptu");
+    const writer = await createDumpWriter(path, "ptu");
+    await writer.append(batchOf([1n], [1]));
+    expect(existsSync(path)).toBe(false);
+    await writer.discard();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("refuse a format without a writer", async () => {
+    await expect(createDumpWriter(join(folder, "x"), "ht3")).rejects.toMatchObject({ code: "DUMP_FORMAT_UNSUPPORTED" });
+  });
+});
+
+describe("convert", () => {
+  it("keeps the events of every format with times that quTAG can hold, in order of time", async () => {
+    for (const sample of samples) {
+      if (sample.format.startsWith("qcrypto")) continue;
+      const options = { ...sample.options, format: sample.format };
+      const source = () => Readable.from([Buffer.from(sample.bytes)]);
+      const output = join(folder, "converted");
+      const result = await convertDump(source(), output, "qutag_raw", options);
+      const expected = await eventsOf(inOrder(await openDump(source(), options)));
+      const dump = await openDump(output, { format: "qutag_raw" });
+      const mod = (t: bigint) => BigInt.asUintN(64, t);
+      expect(await eventsOf(dump)).toEqual(expected.map(([t, code]) => [mod(t), code]));
+      expect(result.to.events).toBe(expected.length);
+      await dump.close();
+    }
+  });
+
+  it("names what is lost", async () => {
+    const swabian = samples.find(({ format }) => format === "swabian16")!;
+    const input = Readable.from([Buffer.from(swabian.bytes)]);
+    const { losses, to } = await convertDump(input, join(folder, "lossy"), "ptu", { format: "swabian16" });
+    expect(losses.map(({ what }) => what).join("; ")).toMatch(/channels that a ptu.*lost data.*missed/);
+    expect(to.events).toBe(2);
+  });
+});
+
+describe("order", () => {
+  it("puts small steps back right whatever the batches, keeping equal times in file order", async () => {
+    const jitter = fc.array(fc.tuple(fc.nat(3_000_000), fc.nat(900_000)), { minLength: 1, maxLength: 80 });
+    await fc.assert(
+      fc.asyncProperty(jitter, fc.integer({ min: 1, max: 9 }), async (list, size) => {
+        let t = 2n ** 60n;
+        const times = list.map(([by, late]) => {
+          t += BigInt(by);
+          return t - BigInt(late);
+        });
+        const codes = list.map((_, i) => i);
+        async function* source(): AsyncGenerator<TagBatch> {
+          for (let i = 0; i < times.length; i += size)
+            yield batchOf(times.slice(i, i + size), codes.slice(i, i + size));
+        }
+        const sorted = times
+          .map((time, i): [bigint, number] => [time, codes[i]!])
+          .sort(([a, i], [b, j]) => (a < b ? -1 : a > b ? 1 : i - j));
+        expect(await eventsOf(inOrder(source()))).toEqual(sorted);
+      }),
+      { numRuns: 200, seed: 2 },
+    );
+  });
+});
+
+describe("a file that still grows", () => {
+  it("is read on while it grows and ends once it is quiet", async () => {
+    for (const format of ["ptu", "csv", "qutag"] as const) {
+      const sample = samples.find((one) => one.format === format)!;
+      const path = join(folder, `growing-${format}`);
+      const third = Math.floor(sample.bytes.length / 3);
+      writeFileSync(path, sample.bytes.subarray(0, third));
+      setTimeout(() => appendFileSync(path, sample.bytes.subarray(third, 2 * third + 1)), 80);
+      setTimeout(() => appendFileSync(path, sample.bytes.subarray(2 * third + 1)), 250);
+      const dump = await openDump(path, { format, follow: { idleSeconds: 1 } });
+      const expected = await eventsOf(await openDump(Readable.from([Buffer.from(sample.bytes)]), { format }));
+      expect(await eventsOf(dump)).toEqual(expected);
+      await dump.close();
+    }
+  });
+});
+
+describe("table files keep 64-bit integers exactly", () => {
+  const times = [260_182_250_239_296_553n, 260_182_250_239_296_554n, 5n, 2n ** 62n + 1n];
+  const codes = [1, 2, 3, 200];
+  const expected = times.map((time, i): [bigint, number] => [time, codes[i]!]);
+
+  it("Parquet", async () => {
+    const { parquetWriteBuffer } = await import("hyparquet-writer");
+    const path = join(folder, "table.parquet");
+    const bytes = parquetWriteBuffer({
+      columnData: [
+        { name: "channel", data: codes, type: "INT32" },
+        { name: "time", data: times, type: "INT64" },
+      ],
+    });
+    writeFileSync(path, new Uint8Array(bytes));
+    const dump = await openDump(path);
+    expect(dump.info.format).toBe("parquet");
+    expect(await eventsOf(dump)).toEqual(expected);
+    await dump.close();
+    await expect(openDump(path, { columns: ["t", "channel"] })).rejects.toMatchObject({ code: "DUMP_COLUMN_MISSING" });
+    const whole = readFileSync(path);
+    for (let size = 0; size < whole.length; size += 7) {
+      writeFileSync(path, whole.subarray(0, size));
+      await expect(openDump(path, { format: "parquet" })).rejects.toMatchObject({
+        code: expect.stringMatching(/^DUMP_/) as string,
+      });
+    }
+  });
+
+  it("HDF5", async () => {
+    const h5wasm = await import("h5wasm/node");
+    await h5wasm.ready;
+    const path = join(folder, "table.h5");
+    const file = new h5wasm.File(path, "w");
+    file.create_dataset({ name: "time", data: BigInt64Array.from(times) });
+    file.create_dataset({ name: "channel", data: Uint8Array.from(codes) });
+    file.create_dataset({ name: "float", data: Float64Array.of(1, 2, 3, 4) });
+    file.close();
+    const dump = await openDump(path);
+    expect(dump.info.format).toBe("hdf5");
+    expect(await eventsOf(dump)).toEqual(expected);
+    await dump.close();
+    const nanoseconds = await openDump(path, { unit: "ns", columns: ["channel", "time"] }).catch((error) => error);
+    if (nanoseconds instanceof Error) throw nanoseconds;
+    await expect(eventsOf(nanoseconds)).rejects.toMatchObject({ code: "DUMP_BAD_RECORD" });
+    await nanoseconds.close();
+    await expect(openDump(path, { columns: ["float"] })).rejects.toMatchObject({ code: "DUMP_COLUMN_MISSING" });
+    await expect(openDump(path, { columns: ["no", "channel"] })).rejects.toMatchObject({ code: "DUMP_COLUMN_MISSING" });
+    const cut = readFileSync(path);
+    writeFileSync(path, cut.subarray(0, 300));
+    await expect(openDump(path)).rejects.toMatchObject({ code: expect.stringMatching(/^DUMP_/) as string });
+  });
+});
+
+it("the digest of a dump read from a stream is that of the file", async () => {
+  const { inspectDump } = await import("../../src/dumps/index.js");
+  const sample = samples[0]!;
+  const path = join(folder, "same.ptu");
+  writeFileSync(path, sample.bytes);
+  const [file, stream] = await Promise.all([
+    inspectDump(path, { digest: true }),
+    inspectDump(Readable.from([Buffer.from(sample.bytes)]), { digest: true }),
+  ]);
+  expect(stream.digest).toBe(file.digest);
+  const hash = createHash("sha256");
+  for (const [tick, code] of sample.events) {
+    const record = Buffer.alloc(9);
+    record.writeBigUInt64LE(tick);
+    record[8] = code;
+    hash.update(record);
+  }
+  expect(file.digest).toBe(hash.digest("hex"));
+});
