@@ -1,9 +1,10 @@
 /**
- * Which code for a block: circulant size from the block's length, base rows from the error rate. Codes exist for every
- * number of base rows, so that no error rate falls into a gap; what a frame lacks in bits is shortened, evenly over it.
+ * Which code for a block (KERNELS.md B, "Rate adaptation"). The family has a code for every number of base columns, base
+ * rows and every circulant in whole vectors, so a frame takes exactly the columns that its bits need and the rows that its
+ * error rate needs: no error rate falls into a gap, and less than one circulant of a frame is shortened.
  *
- * Efficiency aimed at: f = f∞ + a·sqrt(Q(1 − Q))·log2((1 − Q)/Q) / (h(Q)·sqrt(n)), the form of the normal approximation,
- * f∞ and a fitted to measured codes at FER ≈ 10⁻² (KERNELS.md B).
+ * Efficiency to begin with: f = f∞ + a·sqrt(Q(1 − Q))·log2((1 − Q)/Q) / (h(Q)·sqrt(n)), the form of the normal
+ * approximation, f∞ and a fitted to measured codes at FER ≈ 10⁻²; profiles shift it.
  */
 import { entropy } from "../security/index.js";
 import { codeInfo } from "./catalogue.js";
@@ -13,44 +14,65 @@ export interface FramePlan {
   /** Bits of a code word and of a syndrome. */
   readonly n: number;
   readonly m: number;
+  readonly bits: number;
   readonly frames: number;
-  /** Key bits of frame f: every `frames`-th bit of the block, from bit f on. */
-  realBits(frame: number): number;
-  readonly targetEfficiency: number;
+  /** Syndrome bits over n·h(Q) that the plan aims at. */
+  readonly startEfficiency: number;
 }
 
-const asymptotic = 1.077;
-const finite = 4.66;
-/** What the faster arithmetic needs more. */
-const fastSurplus = 0.052;
+/**
+ * How much a frame discloses before Bob has tried.
+ * - `fast`: what normalised min-sum closes in some 16 iterations;
+ * - `single`: what A-min* closes at the first attempt in all but a percent of the frames;
+ * - `balanced`: a little less; half of the frames need a round or two of Bob's requests;
+ * - `incremental`: below any single attempt; Bob's requests add what each frame lacks.
+ */
+export type StartProfile = "fast" | "single" | "balanced" | "incremental";
 
-/** @param share of the leak that the error rate asks for, to begin with: rounds add what is missing */
-export function planFrames(bits: number, qber: number, fast: boolean, share = 1): FramePlan {
-  // Many columns make fine steps of the rate; short frames need wide circulants more.
-  const columns = bits >= 65_536 ? 512 : 256;
-  // As few frames as the largest circulant allows, then the smallest one in whole vectors that holds them.
-  const largest = columns === 512 ? 512 : 1024;
-  const frames = Math.max(1, Math.ceil(bits / (columns * largest)));
-  const lifting = Math.max(32, Math.ceil(bits / frames / columns / 32) * 32);
-  const n = columns * lifting;
-  const real = Math.ceil(bits / frames);
+const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: number }>> = {
+  fast: { asymptotic: 1.135, finite: 4.66 },
+  single: { asymptotic: 1.093, finite: 4.66 },
+  balanced: { asymptotic: 1.066, finite: 3.5 },
+  incremental: { asymptotic: 1.04, finite: 1.6 },
+};
+
+/** Base columns: more of them make finer steps of the rate, short frames need wide circulants more. */
+const fewColumns = 256;
+const manyColumns = 512;
+const manyFrom = 131_072;
+const vector = 32;
+const leastColumns = 8;
+const leastRows = 3;
+
+/** Fewest bits that make a frame. */
+export const smallestFrame = leastColumns * vector;
+
+export interface PlanOptions {
+  readonly qber: number;
+  readonly profile: StartProfile;
+  /** Most bits of a frame. */
+  readonly largestFrame: number;
+  /** Share of the leak that the error rate asks for, to begin with. */
+  readonly share?: number;
+}
+
+/** @param bits at least `smallestFrame` */
+export function planFrames(bits: number, { qber, profile, largestFrame, share = 1 }: PlanOptions): FramePlan {
+  const frames = Math.ceil(bits / largestFrame);
+  // Frames are whole bytes of the block in turn: the first one has most.
+  const real = Math.ceil(Math.ceil(bits / 8) / frames) * 8;
+  const target = real < manyFrom ? fewColumns : manyColumns;
+  const lifting = Math.max(vector, Math.floor(real / target / vector) * vector);
+  const columns = Math.max(leastColumns, Math.ceil(real / lifting));
   const q = Math.min(0.25, Math.max(1e-4, qber));
-  const dispersion = (Math.sqrt(q * (1 - q)) * Math.log2((1 - q) / q)) / entropy(q);
-  const targetEfficiency = asymptotic + (fast ? fastSurplus : 0) + (finite * dispersion) / Math.sqrt(real);
-  const wanted = Math.ceil((share * targetEfficiency * entropy(q) * real) / lifting);
-  const rows = Math.min(columns - 1, Math.max(3, wanted));
-  const { id, m } = codeInfo(columns, lifting, rows);
-  return {
-    code: id,
-    n,
-    m,
-    frames,
-    realBits: (frame) => Math.floor((bits - frame + frames - 1) / frames),
-    targetEfficiency,
-  };
+  const { asymptotic, finite } = measured[profile];
+  const startEfficiency = share * (asymptotic + (finite * dispersion(q)) / Math.sqrt(real));
+  const wanted = Math.ceil((startEfficiency * entropy(q) * real) / lifting);
+  const rows = Math.min(columns - 1, Math.max(leastRows, wanted));
+  const { id, n, m } = codeInfo(columns, lifting, rows);
+  return { code: id, n, m, bits, frames, startEfficiency };
 }
 
-/** Place of key bit i of a frame in the code word: shortened positions lie evenly between. */
-export function placeOf(i: number, real: number, n: number): number {
-  return Math.floor((i * n) / real);
+function dispersion(q: number): number {
+  return (Math.sqrt(q * (1 - q)) * Math.log2((1 - q) / q)) / entropy(q);
 }

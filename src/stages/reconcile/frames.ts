@@ -1,54 +1,37 @@
-/** A block's bits as frames of a code and back: bit i goes to frame i mod frames, so that bursts and drifts spread evenly. */
+/**
+ * A block's bits as frames of a code and back: byte j of the block goes to frame j mod frames, so that bursts and drifts
+ * spread evenly. What a code word has beyond a frame's bits is its end: shortened, zero at both ends.
+ */
 import { type BitString, byteLength } from "../../bits.js";
-import { type FramePlan, placeOf } from "../../codes/adapt.js";
+import type { FramePlan } from "../../codes/adapt.js";
 
-/** Packed code words, zeros on shortened positions. */
-export function toFrames(word: BitString, plan: FramePlan): Uint8Array[] {
+/** Key bits of frame f. */
+export function realBits(f: number, { bits, frames }: FramePlan): number {
+  const bytes = byteLength(bits);
+  const own = Math.floor((bytes - f + frames - 1) / frames);
+  return own * 8 - (f === (bytes - 1) % frames ? bytes * 8 - bits : 0);
+}
+
+/** Packed code words. */
+export function toFrames({ bytes }: BitString, plan: FramePlan): Uint8Array<ArrayBuffer>[] {
   return Array.from({ length: plan.frames }, (_, f) => {
-    const real = plan.realBits(f);
     const out = new Uint8Array(byteLength(plan.n));
-    for (let i = 0, at = f; i < real; i++, at += plan.frames) {
-      const place = placeOf(i, real, plan.n);
-      out[place >>> 3]! |= word.get(at) << (place & 7);
-    }
+    for (let at = f, to = 0; at < bytes.length; at += plan.frames) out[to++] = bytes[at]!;
     return out;
   });
 }
 
 /** Writes a frame's key bits to their places in the block. */
-export function fromFrame(out: BitString, frame: Uint8Array, f: number, plan: FramePlan): void {
-  const real = plan.realBits(f);
-  for (let i = 0, at = f; i < real; i++, at += plan.frames) {
-    const place = placeOf(i, real, plan.n);
-    const bit = (frame[place >>> 3]! >>> (place & 7)) & 1;
-    if (bit) out.bytes[at >>> 3]! |= 1 << (at & 7);
-    else out.bytes[at >>> 3]! &= ~(1 << (at & 7));
-  }
-}
-
-/** Positions of a frame that hold no key bit: zero at both ends. */
-export function shortened(f: number, plan: FramePlan): Uint32Array {
-  const real = plan.realBits(f);
-  const out = new Uint32Array(plan.n - real);
-  let [at, next] = [0, 0];
-  for (let i = 0; i < real; i++) {
-    const place = placeOf(i, real, plan.n);
-    while (next < place) out[at++] = next++;
-    next++;
-  }
-  while (next < plan.n) out[at++] = next++;
-  return out;
+export function fromFrame({ bytes }: BitString, frame: Uint8Array, f: number, plan: FramePlan): void {
+  for (let at = f, from = 0; at < bytes.length; at += plan.frames) bytes[at] = frame[from++]!;
 }
 
 /** Pre-agreed order of a frame's key bits, each once: what one-way accounting reveals, spread over the frame. */
-export function agreedPlaces(f: number, plan: FramePlan, from: number, count: number): Uint32Array {
-  const real = plan.realBits(f);
+export function agreedPlaces(real: number, from: number, count: number): Uint32Array {
   let step = Math.max(1, Math.floor(real * 0.618));
   while (gcd(step, real) !== 1) step++;
-  const size = Math.max(0, Math.min(count, real - from));
-  return Uint32Array.from({ length: size }, (_, j) =>
-    placeOf(Number((BigInt(from + j) * BigInt(step)) % BigInt(real)), real, plan.n),
-  );
+  // Exact: both factors are below 2^26.
+  return Uint32Array.from({ length: Math.max(0, Math.min(count, real - from)) }, (_, j) => ((from + j) * step) % real);
 }
 
 function gcd(a: number, b: number): number {

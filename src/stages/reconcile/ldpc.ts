@@ -1,42 +1,31 @@
 /**
  * Reconciliation by LDPC syndromes (FORMULAS.md 5, 5b; KERNELS.md B).
  *
- *   Alice → Bob  ldpc.syndromes  of all frames, in pieces
+ *   Alice → Bob  ldpc.syndromes  of all frames, some a message; Bob decodes as they arrive
  *   then until every frame is closed
  *   Bob → Alice  ldpc.flags      which open frames are still not decoded; pattern-public: the positions he wants
  *   Alice → Bob  ldpc.more       her bits there: his choice (pattern-public), or the next pre-agreed ones (one-way)
  *
- * A frame that does not close within the rounds is revealed whole and counted, never dropped. One-way: Bob's flags count
- * a bit each. Nothing of Bob's but flags and positions leaves him.
+ * A frame that does not close is shown whole and counted, never dropped. One-way: Bob's flags count a bit each. Nothing
+ * of Bob's but flags and positions leaves him. Equal words are not proven here: a wrong code word can satisfy a syndrome,
+ * so verification follows.
  */
-import { z } from "zod";
-import { BitString, byteLength } from "../../bits.js";
-import { decodeSlots, encodeSlots } from "../../channel/encoding.js";
-import { wireBits, wireBytes, wireCount, wireText } from "../../channel/schemas.js";
-import { type FramePlan, planFrames } from "../../codes/adapt.js";
-import { QkdError } from "../../errors.js";
-import type { DecodedFrame } from "../../workers/jobs/ldpc.js";
-import { agreedPlaces, fromFrame, shortened, toFrames } from "./frames.js";
+import { BitString } from "../../bits.js";
+import { wireBits } from "../../channel/schemas.js";
+import { type FramePlan, smallestFrame } from "../../codes/adapt.js";
+import { fromFrame, toFrames } from "./frames.js";
+import { decodeTrials, type Trial } from "./ldpc-decode.js";
+import { OpenFrame, roundBits } from "./ldpc-frame.js";
+import {
+  flagsSchema,
+  framesPerMessage,
+  misbehaves,
+  moreSchema,
+  syndromesSchema,
+  wholeSchema,
+} from "./ldpc-messages.js";
+import { planFor, profileOf } from "./ldpc-profile.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
-
-/** Blocks below this are revealed: no code does better. */
-const smallestBits = 192;
-const framesPerMessage = 64;
-const framesPerJob = 2;
-/** Rounds of further bits; each asks for more than the one before; then the frame is revealed. */
-const maxRounds = 26;
-const growth = 1.15;
-/** Where the estimate is rough: share of the leak it asks for to begin with. */
-const cautiousStart = { small: 0.72, large: 0.9 };
-const smallBits = 100_000;
-
-const syndromesSchema = z.strictObject({ code: wireText, frames: z.array(wireBytes).max(framesPerMessage) });
-const flagsSchema = z.strictObject({
-  open: wireBytes,
-  positions: z.array(z.strictObject({ count: wireCount, places: wireBytes })).max(1 << 20),
-});
-const moreSchema = z.strictObject({ values: z.array(wireBytes).max(1 << 20) });
-const wholeSchema = z.strictObject({ word: wireBytes });
 
 export const ldpcReconciler: Reconciler = { asAlice, asBob };
 
@@ -46,47 +35,45 @@ async function asAlice(
   options: ReconcileOptions,
 ): Promise<ReconcileOutcome> {
   const { channel, ledger } = context;
-  if (word.length < smallestBits) {
-    ledger.add("revealed-bits", word.length);
+  const { accounting } = options;
+  if (word.length < smallestFrame) {
+    ledger.add("revealed-frame", word.length);
     await channel.send("ldpc.whole", { word: word.bytes });
-    return outcome(
-      word,
-      { frames: word.length > 0 ? 1 : 0, framesFailed: word.length > 0 ? 1 : 0, rounds: 0 },
-      { revealed: true },
-    );
+    return shownWhole(word);
   }
   const plan = planFor(word.length, options);
   const frames = toFrames(word, plan);
-  for (let from = 0; from < plan.frames; from += framesPerMessage) {
-    const words = frames.slice(from, from + framesPerMessage).map((frame) => frame.slice());
-    const { syndromes } = await context.executor.run(
-      "ldpcSyndrome",
-      { code: plan.code, words },
-      { transfer: words.map((frame) => frame.buffer) },
-    );
-    ledger.add("syndrome", plan.m * syndromes.length);
-    await channel.send("ldpc.syndromes", { code: plan.code, frames: syndromes });
+  const batches = batchesOf(frames).map((batch) => syndromes(context, plan, batch));
+  // All jobs run at once; one that fails while another is awaited must not go unhandled.
+  for (const batch of batches) batch.catch(() => undefined);
+  for (const batch of batches) {
+    const sent = await batch;
+    ledger.add("syndrome", plan.m * sent.length);
+    await channel.send("ldpc.syndromes", { code: plan.code, frames: sent });
   }
-  let open = frames.map((_, f) => new OpenFrame(f, plan));
+  let open = frames.map((_, f) => new OpenFrame(f, plan, accounting));
   let framesFailed = 0;
   let rounds = 0;
-  for (; open.length > 0; rounds++) {
+  for (; ; rounds++) {
     const flags = await channel.receive("ldpc.flags", flagsSchema);
-    if (options.accounting === "one-way") ledger.add("reconciliation-flag", open.length);
+    if (accounting === "one-way") ledger.add("reconciliation-flag", open.length);
     const pending = wireBits(flags.open, open.length);
     open = open.filter((_, i) => pending.get(i));
+    const asked = accounting === "pattern-public" ? open.length : 0;
+    if (flags.positions.length !== asked) throw misbehaves("Bob's positions do not fit his frames");
     if (open.length === 0) break;
-    if (rounds > maxRounds) throw misbehaves("Bob asks for more than every bit of a frame");
-    const chosen = options.accounting === "pattern-public";
-    if (flags.positions.length !== (chosen ? open.length : 0))
-      throw misbehaves("Bob's positions do not fit his frames");
     const values = open.map((frame, i) => {
-      const wanted = frame.next(rounds, chosen ? flags.positions[i] : undefined);
-      if (frame.revealedAll) framesFailed++;
-      ledger.add(frame.revealedAll ? "revealed-frame" : "revealed-bits", wanted.length);
+      const wanted = frame.next(rounds, flags.positions[i]);
+      ledger.add(frame.shownWhole ? "revealed-frame" : "revealed-bits", wanted.length);
+      if (frame.shownWhole) framesFailed++;
       return bitsAt(frames[frame.index]!, wanted).bytes;
     });
     await channel.send("ldpc.more", { values });
+    open = open.filter((frame) => !frame.shownWhole);
+    if (open.length === 0) {
+      rounds++;
+      break;
+    }
   }
   for (const frame of frames) frame.fill(0);
   return outcome(word, { frames: plan.frames, framesFailed, rounds }, choiceOf(plan, options));
@@ -94,182 +81,91 @@ async function asAlice(
 
 async function asBob(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<ReconcileOutcome> {
   const { channel, ledger } = context;
-  if (word.length < smallestBits) {
+  const { accounting } = options;
+  if (word.length < smallestFrame) {
     const whole = wireBits((await channel.receive("ldpc.whole", wholeSchema)).word, word.length);
-    ledger.add("revealed-bits", word.length);
-    return outcome(
-      whole,
-      { frames: word.length > 0 ? 1 : 0, framesFailed: word.length > 0 ? 1 : 0, rounds: 0 },
-      { revealed: true },
-    );
+    ledger.add("revealed-frame", word.length);
+    return shownWhole(whole);
   }
   const plan = planFor(word.length, options);
+  const profile = profileOf(options);
   const words = toFrames(word, plan);
-  const result = BitString.from(word.bytes, word.length);
-  const attempt = (frames: OpenFrame[]) => decodeAll(context, plan, options, words, frames);
-  const first: Promise<OpenFrame[]>[] = [];
+  const result = BitString.zeros(word.length);
+  const attempt = (trials: Trial[], round: number) => {
+    const weakest = accounting === "pattern-public" ? roundBits(plan, round, accounting) : 0;
+    return decodeTrials(context, plan, profile, options.qber, trials, weakest);
+  };
+  const first: Promise<Trial[]>[] = [];
   for (let from = 0; from < plan.frames; from += framesPerMessage) {
     const message = await channel.receive("ldpc.syndromes", syndromesSchema);
     const count = Math.min(framesPerMessage, plan.frames - from);
     if (message.code !== plan.code || message.frames.length !== count)
       throw misbehaves("Alice's syndromes do not fit the block");
     ledger.add("syndrome", plan.m * count);
-    const batch = message.frames.map((bits, i) => new OpenFrame(from + i, plan, wireBits(bits, plan.m).bytes));
-    first.push(attempt(batch));
+    const trials = message.frames.map((bits, i) => ({
+      frame: new OpenFrame(from + i, plan, accounting),
+      word: words[from + i]!,
+      syndrome: wireBits(bits, plan.m).bytes,
+    }));
+    const started = attempt(trials, 0);
+    started.catch(() => undefined);
+    first.push(started);
   }
   let tried = (await Promise.all(first)).flat();
   let framesFailed = 0;
   let rounds = 0;
-  for (;;) {
-    if (options.accounting === "one-way") ledger.add("reconciliation-flag", tried.length);
+  while (tried.length > 0) {
+    if (accounting === "one-way") ledger.add("reconciliation-flag", tried.length);
     const pending = BitString.zeros(tried.length);
-    tried.forEach((frame, i) => {
-      if (frame.decoded?.ok) fromFrame(result, frame.decoded.word, frame.index, plan);
+    tried.forEach(({ frame, result: decoded }, i) => {
+      if (decoded?.ok) fromFrame(result, decoded.word, frame.index, plan);
       else pending.bytes[i >>> 3]! |= 1 << (i & 7);
     });
-    const open = tried.filter((frame) => !frame.decoded?.ok);
-    const chosen = options.accounting === "pattern-public";
-    const positions = chosen ? open.map((frame) => frame.ask(rounds)) : [];
+    const open = tried.filter((trial) => !trial.result?.ok);
+    const positions =
+      accounting === "pattern-public"
+        ? open.map(({ frame, result: decoded }) => frame.ask(decoded?.weakest ?? new Uint32Array(), rounds))
+        : [];
     await channel.send("ldpc.flags", { open: pending.bytes, positions });
     if (open.length === 0) break;
     const { values } = await channel.receive("ldpc.more", moreSchema);
     if (values.length !== open.length) throw misbehaves("Alice's bits do not fit the frames asked for");
-    open.forEach((frame, i) => {
+    open.forEach(({ frame, word: bits }, i) => {
       const wanted = frame.next(rounds, positions[i]);
-      if (frame.revealedAll) framesFailed++;
-      ledger.add(frame.revealedAll ? "revealed-frame" : "revealed-bits", wanted.length);
-      frame.learn(wanted, wireBits(values[i]!, wanted.length), words[frame.index]!);
+      ledger.add(frame.shownWhole ? "revealed-frame" : "revealed-bits", wanted.length);
+      frame.learn(wanted, wireBits(values[i]!, wanted.length), bits);
+      if (!frame.shownWhole) return;
+      framesFailed++;
+      fromFrame(result, bits, frame.index, plan);
     });
     rounds++;
-    const revealed = open.filter((frame) => frame.revealedAll);
-    for (const frame of revealed) frame.decoded = { ok: true, word: words[frame.index]!.slice(), iterations: 0 };
-    tried = [...(await attempt(open.filter((frame) => !frame.revealedAll))), ...revealed].sort(
-      (a, b) => a.index - b.index,
+    tried = await attempt(
+      open.filter(({ frame }) => !frame.shownWhole),
+      rounds,
     );
   }
   for (const frame of words) frame.fill(0);
   return outcome(result, { frames: plan.frames, framesFailed, rounds }, choiceOf(plan, options));
 }
 
-/** A frame whose decoding is not finished, as either end sees it. */
-class OpenFrame {
-  decoded: DecodedFrame | undefined;
-  revealedAll = false;
-  private readonly given: Uint8Array;
-  private agreed = 0;
-  private readonly places: number[] = [];
-  private readonly bits: number[] = [];
-
-  constructor(
-    readonly index: number,
-    private readonly plan: FramePlan,
-    readonly syndrome: Uint8Array = new Uint8Array(),
-  ) {
-    this.given = new Uint8Array(plan.n);
-    for (const place of shortened(index, plan)) this.given[place] = 1;
-  }
-
-  get known(): { positions: Uint32Array; values: Uint8Array } {
-    const short = shortened(this.index, this.plan);
-    const positions = Uint32Array.from([...short, ...this.places]);
-    const values = new Uint8Array(byteLength(positions.length));
-    this.bits.forEach((bit, i) => {
-      const at = short.length + i;
-      values[at >>> 3]! |= bit << (at & 7);
-    });
-    return { positions, values };
-  }
-
-  /** Bob, pattern-public: the positions he wants next. */
-  ask(round: number): { count: number; places: Uint8Array } {
-    const weakest = (this.decoded?.weakest ?? new Uint32Array()).filter((place) => !this.given[place]);
-    const places = Float64Array.from(weakest.subarray(0, roundBits(this.plan, round, true)));
-    return { count: places.length, places: encodeSlots(places) };
-  }
-
-  /** Positions of round `round`; the last one takes all that is left. @param asked Bob's choice, pattern-public */
-  next(round: number, asked: { count: number; places: Uint8Array } | undefined): Uint32Array {
-    let wanted: Uint32Array;
-    if (round >= maxRounds) {
-      this.revealedAll = true;
-      wanted = Uint32Array.from(this.given, (_, place) => place).filter((place) => !this.given[place]);
-    } else if (asked) wanted = Uint32Array.from(decodeSlots(asked.places, asked.count, this.plan.n));
-    else {
-      const count = roundBits(this.plan, round, false);
-      wanted = agreedPlaces(this.index, this.plan, this.agreed, count);
-      this.agreed += wanted.length;
-    }
-    for (const place of wanted) {
-      if (this.given[place]) throw misbehaves("a position is asked for twice, or holds no key bit");
-      this.given[place] = 1;
-    }
-    return wanted;
-  }
-
-  /** Bob: Alice's bits at these places; they are right in his frame from now on. */
-  learn(places: Uint32Array, values: BitString, frame: Uint8Array): void {
-    places.forEach((place, i) => {
-      const bit = values.get(i);
-      this.places.push(place);
-      this.bits.push(bit);
-      frame[place >>> 3] = (frame[place >>> 3]! & ~(1 << (place & 7))) | (bit << (place & 7));
-    });
-  }
-}
-
-function roundBits(plan: FramePlan, round: number, chosen: boolean): number {
-  const first = chosen ? Math.max(8, 0.012 * plan.m) : Math.max(16, 0.03 * plan.m);
-  return Math.ceil(first * growth ** round);
-}
-
-async function decodeAll(
-  context: ReconcileContext,
+async function syndromes(
+  { executor, signal }: ReconcileContext,
   plan: FramePlan,
-  options: ReconcileOptions,
-  words: readonly Uint8Array[],
-  frames: OpenFrame[],
-): Promise<OpenFrame[]> {
-  const fast = isFast(options);
-  const jobs: Promise<void>[] = [];
-  for (let from = 0; from < frames.length; from += framesPerJob) {
-    const batch = frames.slice(from, from + framesPerJob);
-    const input = batch.map((frame) => ({
-      word: words[frame.index]!.slice(),
-      syndrome: frame.syndrome.slice(),
-      ...frame.known,
-    }));
-    const job = context.executor.run(
-      "ldpcDecode",
-      {
-        code: plan.code,
-        frames: input,
-        qber: options.qber,
-        arithmetic: fast ? "fast" : "tight",
-        maxIterations: fast ? 40 : 60,
-        weakest: options.accounting === "pattern-public" ? roundBits(plan, maxRounds, true) : 0,
-      },
-      { transfer: input.map(({ word }) => word.buffer), ...(context.signal ? { signal: context.signal } : {}) },
-    );
-    jobs.push(
-      job.then(({ frames: decoded }) => {
-        batch.forEach((frame, i) => {
-          frame.decoded = decoded[i];
-        });
-      }),
-    );
-  }
-  await Promise.all(jobs);
-  return frames;
+  frames: readonly Uint8Array[],
+): Promise<Uint8Array[]> {
+  const words = frames.map((frame) => frame.slice());
+  const done = await executor.run(
+    "ldpcSyndrome",
+    { code: plan.code, words },
+    { transfer: words.map((frame) => frame.buffer), ...(signal ? { signal } : {}) },
+  );
+  return done.syndromes;
 }
 
-function planFor(bits: number, options: ReconcileOptions): FramePlan {
-  const share =
-    !options.rough || options.mode === "throughput" ? 1 : cautiousStart[bits < smallBits ? "small" : "large"];
-  return planFrames(bits, options.qber, isFast(options), share);
-}
-
-function isFast({ mode }: ReconcileOptions): boolean {
-  return mode === "throughput";
+function batchesOf<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / framesPerMessage) }, (_, i) =>
+    items.slice(i * framesPerMessage, (i + 1) * framesPerMessage),
+  );
 }
 
 function bitsAt(frame: Uint8Array, places: Uint32Array): BitString {
@@ -281,13 +177,15 @@ function bitsAt(frame: Uint8Array, places: Uint32Array): BitString {
 }
 
 function choiceOf(plan: FramePlan, options: ReconcileOptions): Record<string, unknown> {
+  const { arithmetic, why } = profileOf(options);
   return {
     method: "ldpc",
     code: plan.code,
     frameBits: plan.n,
     rate: 1 - plan.m / plan.n,
-    targetEfficiency: plan.targetEfficiency,
-    arithmetic: isFast(options) ? "normalised min-sum" : "A-min*",
+    targetEfficiency: plan.startEfficiency,
+    arithmetic: arithmetic === "fast" ? "normalised min-sum" : "A-min*",
+    why,
     qber: options.qber,
   };
 }
@@ -300,6 +198,8 @@ function outcome(
   return { ok: true, word: BitString.from(word.bytes, word.length), ...counts, choice };
 }
 
-function misbehaves(why: string): QkdError {
-  return new QkdError("RECONCILE_PEER_MISBEHAVES", `Reconciliation: ${why}.`);
+/** Too short for any code. */
+function shownWhole(word: BitString): ReconcileOutcome {
+  const frames = word.length > 0 ? 1 : 0;
+  return outcome(word, { frames, framesFailed: frames, rounds: 0 }, { method: "ldpc", revealed: true });
 }

@@ -1,0 +1,93 @@
+/**
+ * A frame whose decoding is not finished, as either end sees it: which positions Alice has shown, and how many come next.
+ * A frame is shown whole when syndrome and shown bits would reach its length: nothing of it can stay secret any more.
+ */
+import { BitString } from "../../bits.js";
+import { decodeSlots, encodeSlots } from "../../channel/encoding.js";
+import type { FramePlan } from "../../codes/adapt.js";
+import { agreedPlaces, realBits } from "./frames.js";
+import { type AskedPositions, misbehaves } from "./ldpc-messages.js";
+import type { Accounting } from "./types.js";
+
+/** Bits of a round as a share of the syndrome: `steady` rounds of the first share, then growing by `growth`. */
+const schedule: Readonly<Record<Accounting, { share: number; least: number; steady: number; growth: number }>> = {
+  "pattern-public": { share: 0.004, least: 8, steady: 10, growth: 1.3 },
+  "one-way": { share: 0.02, least: 16, steady: 1, growth: 1.2 },
+};
+
+export function roundBits(plan: FramePlan, round: number, accounting: Accounting): number {
+  const { share, least, steady, growth } = schedule[accounting];
+  return Math.ceil(Math.max(least, share * plan.m) * growth ** Math.max(0, round - steady + 1));
+}
+
+export class OpenFrame {
+  shownWhole = false;
+  readonly real: number;
+  private readonly given: Uint8Array;
+  private readonly places: number[] = [];
+  private readonly bits: number[] = [];
+  private agreed = 0;
+  private left: number;
+
+  constructor(
+    readonly index: number,
+    private readonly plan: FramePlan,
+    private readonly accounting: Accounting,
+  ) {
+    this.real = realBits(index, plan);
+    this.left = this.real;
+    this.given = new Uint8Array(plan.n).fill(1, this.real);
+  }
+
+  /** Bob, pattern-public: what he asks for, of the positions that his decoder is least sure of. */
+  ask(weakest: Uint32Array, round: number): AskedPositions {
+    const count = roundBits(this.plan, round, this.accounting);
+    const places = Float64Array.from(weakest.subarray(0, count));
+    return { count: places.length, places: new Uint8Array(encodeSlots(places)) };
+  }
+
+  /** Both ends: positions that Alice shows in this round. @param asked Bob's choice, pattern-public */
+  next(round: number, asked: AskedPositions | undefined): Uint32Array {
+    const count = roundBits(this.plan, round, this.accounting);
+    if (asked && asked.count > count) throw misbehaves("Bob asks for more bits than a round has");
+    const wanted = asked
+      ? Uint32Array.from(decodeSlots(asked.places, asked.count, this.plan.n))
+      : agreedPlaces(this.real, this.agreed, count);
+    for (const place of wanted) {
+      if (this.given[place]) throw misbehaves("a position is asked for twice, or holds no key bit");
+    }
+    const shown = this.real - this.left + Math.max(count, wanted.length);
+    if (this.plan.m + shown >= this.real || wanted.length === 0) {
+      this.shownWhole = true;
+      return Uint32Array.from(this.given, (_, place) => place).filter((place) => !this.given[place]);
+    }
+    for (const place of wanted) this.given[place] = 1;
+    this.agreed += wanted.length;
+    this.left -= wanted.length;
+    return wanted;
+  }
+
+  /** Bob: Alice's bits at these places; they are right in his frame from now on. */
+  learn(places: Uint32Array, values: BitString, frame: Uint8Array): void {
+    places.forEach((place, i) => {
+      const bit = values.get(i);
+      this.places.push(place);
+      this.bits.push(bit);
+      frame[place >>> 3] = (frame[place >>> 3]! & ~(1 << (place & 7))) | (bit << (place & 7));
+    });
+  }
+
+  /** Bob: what the decoder may take for certain: the shortened end and Alice's bits. */
+  get known(): { positions: Uint32Array; values: Uint8Array } {
+    const { real, places, bits } = this;
+    const short = this.plan.n - real;
+    const positions = Uint32Array.from({ length: short + places.length }, (_, i) =>
+      i < short ? real + i : places[i - short]!,
+    );
+    const values = BitString.zeros(positions.length).bytes;
+    bits.forEach((bit, i) => {
+      values[(short + i) >>> 3]! |= bit << ((short + i) & 7);
+    });
+    return { positions, values };
+  }
+}

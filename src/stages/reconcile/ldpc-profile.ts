@@ -1,0 +1,51 @@
+/**
+ * What a mode means: how much to disclose at first, which arithmetic, how long to try.
+ * - `throughput`: normalised min-sum, so much syndrome that some 16 iterations do;
+ * - `efficiency`: A-min*, frames of 2^20 bits; pattern-public begins below any single attempt and lets Bob ask;
+ * - `auto`: A-min*, frames of 2^18 bits; pattern-public begins where half of the frames close at once.
+ * One-way, a margin costs less than pre-agreed bits do, so both begin where nearly all frames close at once.
+ */
+import { type FramePlan, type PlanOptions, planFrames, type StartProfile } from "../../codes/adapt.js";
+import type { ReconcileOptions } from "./types.js";
+
+export interface Profile {
+  readonly start: StartProfile;
+  readonly arithmetic: "tight" | "fast";
+  readonly iterations: number;
+  readonly largestFrame: number;
+  readonly why: string;
+}
+
+/** Where the estimate is rough: share of the leak it asks for to begin with. */
+const cautiousStart = { small: 0.72, large: 0.9 };
+const smallBits = 100_000;
+const usualFrame = 2 ** 18;
+const largeFrame = 2 ** 20;
+
+export function profileOf({ mode, accounting }: ReconcileOptions): Profile {
+  if (mode === "throughput")
+    return {
+      start: "fast",
+      arithmetic: "fast",
+      iterations: 40,
+      largestFrame: usualFrame,
+      why: "fewest iterations a bit",
+    };
+  const largestFrame = mode === "efficiency" ? largeFrame : usualFrame;
+  if (accounting === "one-way")
+    return {
+      start: "single",
+      arithmetic: "tight",
+      iterations: 60,
+      largestFrame,
+      why: "a margin costs less than rounds",
+    };
+  const start = mode === "efficiency" ? "incremental" : "balanced";
+  return { start, arithmetic: "tight", iterations: 30, largestFrame, why: "Bob's requests add what each frame lacks" };
+}
+
+export function planFor(bits: number, options: ReconcileOptions): FramePlan {
+  const { start, largestFrame } = profileOf(options);
+  const share = options.rough && start !== "fast" ? cautiousStart[bits < smallBits ? "small" : "large"] : 1;
+  return planFrames(bits, { qber: options.qber, profile: start, largestFrame, share } satisfies PlanOptions);
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { BitString } from "../../src/bits.js";
+import { loopbackPair } from "../../src/channel/loopback.js";
+import { ldpcReconciler } from "../../src/stages/reconcile/ldpc.js";
+import { reconcilePair } from "../../src/stages/reconcile/pair.js";
+import { contextOf, executor, noisyPair, reconcile, usual } from "./ldpc-pair.js";
+
+const bits = 4096;
+const places = (...gaps: number[]) => ({ count: gaps.length, places: Uint8Array.from(gaps) });
+const syndromes = { type: "ldpc.syndromes", schema: { safeParse: (data: unknown) => ({ success: true, data }) } };
+
+async function asBobTo(flags: (round: number) => object): Promise<unknown> {
+  const { alice, bob } = loopbackPair();
+  const run = ldpcReconciler.asAlice(contextOf(alice), BitString.zeros(bits), usual);
+  run.catch(() => undefined);
+  await bob.receive(syndromes.type, syndromes.schema as never);
+  for (let round = 0; round < 2000; round++) {
+    await bob.send("ldpc.flags", flags(round));
+    const ended = await Promise.race([run.then(() => true), bob.receive("ldpc.more", syndromes.schema as never)]);
+    if (ended === true) break;
+  }
+  return run;
+}
+
+describe("LDPC reconciliation with a hostile peer", () => {
+  it.each([
+    ["a position beyond the frame", [places(255, 255, 255)], "CHANNEL_MESSAGE_INVALID"],
+    ["a list shorter than its count", [{ count: 7, places: new Uint8Array(2) }], "CHANNEL_MESSAGE_INVALID"],
+    ["more positions than a round has", [places(...new Array<number>(500).fill(1))], "RECONCILE_PEER_MISBEHAVES"],
+    ["positions of more frames than there are", [places(1), places(1)], "RECONCILE_PEER_MISBEHAVES"],
+    ["no positions", [], "RECONCILE_PEER_MISBEHAVES"],
+  ])("Alice refuses %s", async (_, positions, code) => {
+    await expect(asBobTo(() => ({ open: Uint8Array.of(1), positions }))).rejects.toMatchObject({ code });
+  });
+
+  it("Alice refuses a position asked for twice", async () => {
+    await expect(asBobTo(() => ({ open: Uint8Array.of(1), positions: [places(3)] }))).rejects.toMatchObject({
+      code: "RECONCILE_PEER_MISBEHAVES",
+    });
+  });
+
+  it("endless requests for more end with the frame shown whole", async () => {
+    const outcome = await asBobTo((round) => ({
+      open: Uint8Array.of(1),
+      positions: [places(round < 200 ? round : 255)],
+    }));
+    expect(outcome).toMatchObject({ framesFailed: 1 });
+  });
+
+  it.each([
+    ["a syndrome of another length", { frames: [new Uint8Array(5)] }, "CHANNEL_MESSAGE_INVALID"],
+    ["more frames than the block has", { frames: [new Uint8Array(5), new Uint8Array(5)] }, "RECONCILE_PEER_MISBEHAVES"],
+    ["another code", { code: "qc-8x32-m3" }, "RECONCILE_PEER_MISBEHAVES"],
+  ])("Bob refuses %s", async (_, twist, code) => {
+    const { a, b } = noisyPair(bits, 0.03, 2);
+    const twisted = reconcile(a, b, {}, (_from, type, body) => {
+      if (type === "ldpc.syndromes") Object.assign(body, twist);
+    });
+    const failed = expect(twisted).rejects.toMatchObject({ code });
+    await failed;
+  });
+
+  it("wrong values from Alice never make a false agreement: verification has the last word", async () => {
+    const { a, b } = noisyPair(bits, 0.05, 4);
+    const { atBob } = await reconcile(a, b, { qber: 0.02 }, (_from, type, body) => {
+      if (type === "ldpc.more") for (const values of (body as { values: Uint8Array[] }).values) values[0]! ^= 3;
+    });
+    expect(atBob.word.bytes).not.toEqual(a.bytes);
+    const result = await reconcilePair(executor, { alice: a, bob: b, qber: 0.05 });
+    expect(result).toMatchObject({ reconciled: true });
+    expect(result.leakedBits).toBeGreaterThan(0);
+  });
+});
