@@ -11,11 +11,14 @@ import type { ByteSource } from "./source.js";
 import { type LineDecoder, type Lines, readLines } from "./text.js";
 import type { Dump, DumpFormat, DumpInfo, OpenOptions, TimeUnit } from "./types.js";
 
-const [TAB, LF, CR, BLANK, HASH, COMMA, SEMICOLON] = [9, 10, 13, 32, 35, 44, 59] as const;
+const [TAB, LF, CR, BLANK, HASH, COMMA, POINT, SEMICOLON] = [9, 10, 13, 32, 35, 44, 46, 59] as const;
 /** Times are split at 10^9; past this many from the base a new batch begins. */
 const billion = 1e9;
 const largestHeadStep = 2 ** 21;
 const u64Limit = 2n ** 64n;
+/** Below 2^64 ps. */
+const largestSeconds = 18_000_000;
+const powersOfTen = Array.from({ length: 13 }, (_, n) => 10 ** n);
 
 export const openCsv = (source: ByteSource, options: OpenOptions) => openTable("csv", source, options);
 export const openQutagCsv = (source: ByteSource, options: OpenOptions) =>
@@ -81,7 +84,9 @@ class Table implements LineDecoder {
     const { bytes, end } = lines;
     const { tick, code } = out;
     const { timeColumn, channelColumn, lastColumn, delimiter } = this;
-    const plain = this.unit === "ps" || this.unit === undefined;
+    let places: number = placesOf[this.unit ?? "ps"];
+    let scale = powersOfTen[places]!;
+    let largestFast = 9e15 / scale;
     let length = out.length;
     let line = lines.line;
     let head0 = 0;
@@ -109,16 +114,40 @@ class Table implements LineDecoder {
             digits++;
             c = bytes[++p]!;
           }
-          const ends = c === delimiter || c === LF || c === CR;
-          if (plain && ends && digits > 0 && digits <= 15) time = value;
-          else {
+          const whole = p;
+          let fraction = 0;
+          let decimals = 0;
+          if (places > 0 && (c === POINT || (c === COMMA && delimiter !== COMMA))) {
+            c = bytes[++p]!;
+            for (let d = c - 48; d >= 0 && d <= 9 && decimals < places; d = c - 48) {
+              fraction = fraction * 10 + d;
+              decimals++;
+              c = bytes[++p]!;
+            }
+          }
+          const ends = digits > 0 && (c === delimiter || c === LF || c === CR);
+          if (ends && value < largestFast) time = value * scale + fraction * powersOfTen[places - decimals]!;
+          else if (ends && places === 12 && value < largestSeconds) {
+            const below = fraction * powersOfTen[places - decimals]!;
+            head = Math.floor(below / billion);
+            time = below - head * billion;
+            head += value * 1000;
+          } else if (ends && places === 0 && digits <= 19) {
+            // More digits than a float64 holds: the last nine apart.
+            for (let i = at; i < whole - 9; i++) head = head * 10 + bytes[i]! - 48;
+            time = 0;
+            for (let i = whole - 9; i < whole; i++) time = time * 10 + bytes[i]! - 48;
+          } else {
             while (c !== delimiter && c !== LF && c !== CR) c = bytes[++p]!;
             const ps = this.slowTime(bytes, at, p);
             if (typeof ps === "string") fault ||= ps;
             else {
-              head = Math.floor(ps.head);
+              head = ps.head;
               time = ps.tail;
             }
+            places = placesOf[this.unit ?? "ps"];
+            scale = powersOfTen[places]!;
+            largestFast = 9e15 / scale;
           }
           if (head === 0 && head0 !== 0) {
             head = Math.floor(time / billion);
@@ -179,7 +208,7 @@ class Table implements LineDecoder {
     const text = fieldText(bytes, from, to);
     if (this.unit === undefined) {
       const decimals = /[.,](\d*)$/.exec(text)?.[1]?.length ?? 0;
-      if (decimals >= 12) this.unit = "s";
+      if (decimals >= 12 && this.info.records === 0) this.unit = "s";
       else if (decimals > 0)
         throw dumpError("DUMP_UNIT_UNKNOWN", this.info.file, "times have decimals; name their unit with --unit");
     }

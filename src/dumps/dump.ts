@@ -72,12 +72,13 @@ function part(batch: NativeBatch, from: number, to: number, anchor: number, scal
   const rest = Number(units % unitsPerPs) / 1e12;
   const dt = new Float64Array(to - from);
   const { tick, dtime } = batch;
+  const half = rest + 0.5;
   if (dtime) {
     const perDtime = scale.dtimePs ?? 0;
     for (let i = 0; i < dt.length; i++)
-      dt[i] = Math.round(rest + (tick[from + i]! - anchor) * perTick + dtime[from + i]! * perDtime);
+      dt[i] = Math.floor(half + (tick[from + i]! - anchor) * perTick + dtime[from + i]! * perDtime);
   } else if (perTick === 1 && rest === 0 && anchor === 0) dt.set(tick.subarray(from, to));
-  else for (let i = 0; i < dt.length; i++) dt[i] = Math.round(rest + (tick[from + i]! - anchor) * perTick);
+  else for (let i = 0; i < dt.length; i++) dt[i] = Math.floor(half + (tick[from + i]! - anchor) * perTick);
   const gapBefore = from === 0 && batch.gapBefore;
   return { base, dt, channel: batch.code.slice(from, to), length: dt.length, gapBefore };
 }
