@@ -65,7 +65,7 @@ interface EndStages {
 }
 
 export const alice: EndStages = {
-  sift: (work, slots) => siftAsAlice(work.channel, work.link, slots.own),
+  sift: (work, slots) => siftAsAlice(work, slots.own),
   estimate: (work, block, alarms) => estimateAsAlice(work, block, alarms, work.keyQber),
   reconcile: (work, key, options) => reconcilerOf(work.link).asAlice(work, key, options),
   verify: verifyAsAlice,
@@ -77,7 +77,7 @@ export const alice: EndStages = {
 };
 
 export const bob: EndStages = {
-  sift: (work, slots) => siftAsBob(work.channel, work.link, slots.own),
+  sift: (work, slots) => siftAsBob(work, slots.own),
   estimate: estimateAsBob,
   reconcile: (work, key, options) => reconcilerOf(work.link).asBob(work, key, options),
   verify: verifyAsBob,

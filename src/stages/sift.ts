@@ -13,8 +13,10 @@ import { z } from "zod";
 import { BitString } from "../bits.js";
 import { packPairs, unpackPairs } from "../channel/encoding.js";
 import { wireBits, wireBytes } from "../channel/schemas.js";
-import type { BlockChannel } from "../channel/types.js";
 import type { Link } from "../link.js";
+import type { StageContext } from "./context.js";
+
+type SiftContext = Pick<StageContext, "channel" | "link" | "executor">;
 
 /** One end's view of a block's slots. `basis`: 1 = X. */
 export interface OwnSlots {
@@ -66,12 +68,13 @@ const answerSchema = z.strictObject({
 });
 const checkSchema = z.strictObject({ check: wireBytes });
 
-export async function siftAsAlice(channel: BlockChannel, link: Link, slots: OwnSlots): Promise<SiftedBlock> {
+export async function siftAsAlice(context: SiftContext, slots: OwnSlots): Promise<SiftedBlock> {
+  const { channel, link } = context;
   const bob = await channel.receive("sift.bases", basesSchema);
   const bases = wireBits(bob.bases, slots.count);
   const vetoedBob = wireBits(bob.vetoed, slots.count);
   const same = equalBits(slots.basis, bases);
-  const sorted = sortSlots(link, slots, same, slots.vetoed, vetoedBob, slots.intensity);
+  const sorted = await sortSlots(context, slots, same, slots.vetoed, vetoedBob, slots.intensity);
   await channel.send("sift.answer", {
     same: same.bytes,
     vetoed: slots.vetoed.bytes,
@@ -83,12 +86,13 @@ export async function siftAsAlice(channel: BlockChannel, link: Link, slots: OwnS
   return counted(link, sorted, wireBits(check, sorted.check.length));
 }
 
-export async function siftAsBob(channel: BlockChannel, link: Link, slots: OwnSlots): Promise<SiftedBlock> {
+export async function siftAsBob(context: SiftContext, slots: OwnSlots): Promise<SiftedBlock> {
+  const { channel, link } = context;
   await channel.send("sift.bases", { bases: slots.basis.bytes, vetoed: slots.vetoed.bytes });
   const alice = await channel.receive("sift.answer", answerSchema);
   const same = wireBits(alice.same, slots.count);
   const vetoedAlice = wireBits(alice.vetoed, slots.count);
-  const draft = sortSlots(link, slots, same, vetoedAlice, slots.vetoed, undefined);
+  const draft = await sortSlots(context, slots, same, vetoedAlice, slots.vetoed, undefined);
   const kept = draft.key.length + draft.check.length;
   const sorted = { ...draft, intensities: unpackPairs(alice.intensities, kept, intensityCount(link)) };
   const check = wireBits(alice.check, sorted.check.length);
@@ -115,38 +119,46 @@ interface SortedSlots {
   readonly isKey: Uint8Array;
 }
 
-function sortSlots(
-  link: Link,
+/** Compaction runs as a kernel on the pool; which kept slot is key, and its intensity, is told beside it. */
+async function sortSlots(
+  { link, executor }: SiftContext,
   own: OwnSlots,
   same: BitString,
   vetoedAlice: BitString,
   vetoedBob: BitString,
   intensity: Uint8Array | undefined,
-): SortedSlots {
+): Promise<SortedSlots> {
   const keyBasis = link.keyBasis === "X" ? 1 : 0;
-  const key = new BitCollector(own.count);
-  const check = new BitCollector(own.count);
-  const spare = new BitCollector(own.count);
-  const intensities = new Uint8Array(own.count);
-  const isKey = new Uint8Array(own.count);
-  let kept = 0;
-  for (let i = 0; i < own.count; i++) {
-    if (!same.get(i)) continue;
-    if (vetoedAlice.get(i) || vetoedBob.get(i)) {
-      spare.push(own.bit.get(i));
-      continue;
-    }
-    const inKey = own.basis.get(i) === keyBasis;
-    (inKey ? key : check).push(own.bit.get(i));
-    if (intensity) intensities[kept] = intensity[i]!;
-    isKey[kept++] = inKey ? 1 : 0;
+  const kept = new Uint8Array(same.bytes.length);
+  const spared = new Uint8Array(same.bytes.length);
+  for (let i = 0; i < kept.length; i++) {
+    const vetoed = vetoedAlice.bytes[i]! | vetoedBob.bytes[i]!;
+    kept[i] = same.bytes[i]! & ~vetoed;
+    spared[i] = same.bytes[i]! & vetoed;
+  }
+  const isKept = kept.slice();
+  const input = {
+    count: own.count,
+    bit: own.bit.bytes.slice(),
+    basis: own.basis.bytes.slice(),
+    kept,
+    spared,
+    keyBasis,
+  } as const;
+  const sifted = await executor.run("sift", input);
+  const intensities = new Uint8Array(sifted.keyBits + sifted.checkBits);
+  const isKey = new Uint8Array(intensities.length);
+  for (let i = 0, at = 0; i < own.count; i++) {
+    if (!((isKept[i >>> 3]! >>> (i & 7)) & 1)) continue;
+    if (intensity) intensities[at] = intensity[i]!;
+    isKey[at++] = own.basis.get(i) === keyBasis ? 1 : 0;
   }
   return {
-    key: key.done(),
-    check: check.done(),
-    spare: spare.done(),
-    intensities: intensities.subarray(0, kept),
-    isKey: isKey.subarray(0, kept),
+    key: BitString.adopt(sifted.key, sifted.keyBits),
+    check: BitString.adopt(sifted.check, sifted.checkBits),
+    spare: BitString.adopt(sifted.spare, sifted.spareBits),
+    intensities,
+    isKey,
   };
 }
 

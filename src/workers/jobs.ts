@@ -1,9 +1,11 @@
 /** Every job a worker can do, by name. One file a job family in jobs/. */
 import type { Job } from "./job.js";
 import { ldpcDecodeJob, ldpcSyndromeJob } from "./jobs/ldpc.js";
+import { siftJob } from "./jobs/sift.js";
 import { toeplitzJob } from "./jobs/toeplitz.js";
 
 export const jobs = {
+  sift: siftJob,
   toeplitz: toeplitzJob,
   ldpcSyndrome: ldpcSyndromeJob,
   ldpcDecode: ldpcDecodeJob,
