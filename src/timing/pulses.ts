@@ -114,7 +114,11 @@ interface Acquired {
 
 function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock {
   const origin = ahead[0]?.base ?? 0n;
-  const { times, detector, clock } = flatten(ahead, origin);
+  const all = flatten(ahead, origin);
+  // Dark counts before the source starts would stretch the span without telling anything of the period.
+  const begin = onset(all.times);
+  const [times, detector] = [all.times.subarray(begin), all.detector.subarray(begin)];
+  const { clock } = all;
   if (times.length === 0) return { locked: false, reason: "NO_DETECTIONS", details: { detections: 0 } };
   const period = link.source!.pulsePeriodPs;
   const hint = link.bob.clockChannel ? clockDrift(clock, period * link.bob.clockChannel.everyPulses) : undefined;
@@ -130,7 +134,7 @@ function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock
     halfWidth,
   );
   const slots = firstSlots(times, detector, { ...comb, phase }, delays.relative, halfWidth);
-  return { slots, tracker, guess: -Math.round((onset(times) - phase) / comb.period) };
+  return { slots, tracker, guess: -Math.round((times[0]! - phase) / comb.period) };
 }
 
 function flatten(ahead: readonly DetectorBatch[], origin: bigint) {
@@ -227,15 +231,15 @@ function firstSlots(
   return Float64Array.from(slots);
 }
 
-/** When the detection rate first reaches half of its median: where the source seems to have started. */
+/** First detection from where the rate reaches half of its median: where the source seems to have started. */
 function onset(times: Float64Array): number {
   const group = 32;
-  if (times.length < 8 * group) return times[0]!;
+  if (times.length < 8 * group) return 0;
   const gaps: number[] = [];
   for (let i = group; i < times.length; i += group) gaps.push(times[i]! - times[i - group]!);
   const usual = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)]!;
   const start = gaps.findIndex((gap) => gap < 2 * usual);
-  return start > 0 ? times[start * group]! : times[0]!;
+  return start > 0 ? start * group : 0;
 }
 
 function strongBits(record: PreparationRecord): StrongBits {
