@@ -74,7 +74,7 @@ export function decode(
   const noPuncturing = !options.punctured || options.punctured.length === 0;
   const found =
     isVector(base) && noPuncturing
-      ? decodeLayered(wasm, code, base, word, wanted, options)
+      ? decodeInTurn(wasm, code, base, word, wanted, options)
       : decodeGeneral(wasm, code, word, wanted, options);
   wanted.zeroise();
   const { pattern, iterations, weakest } = found;
@@ -199,6 +199,27 @@ function decodeLayered(
       iterations,
     };
   });
+}
+
+/** Frames up to this length are worth every way there is: more disclosure costs them most. */
+const shortFrame = 32_768;
+
+/** The SIMD decoder; short frames that it misses, by its other arithmetic and then in floating point. */
+function decodeInTurn(
+  wasm: WasmInstance,
+  code: LdpcCode,
+  base: QuasiCyclic,
+  word: BitString,
+  target: BitString,
+  options: DecodeOptions,
+): Pattern {
+  const first = decodeLayered(wasm, code, base, word, target, options);
+  if (first.iterations >= 0 || code.n > shortFrame) return first;
+  const other = options.arithmetic === "fast" ? "tight" : "fast";
+  const second = decodeLayered(wasm, code, base, word, target, { ...options, arithmetic: other });
+  if (second.iterations >= 0) return second;
+  const third = decodeGeneral(wasm, code, word, target, options);
+  return third.iterations >= 0 ? third : first;
 }
 
 /** Positions of smallest |L| that are not known already, ascending. */
