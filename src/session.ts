@@ -43,6 +43,8 @@ export interface Session {
 
 /** A peer that was met and then lost is waited for a shorter time than one that never came. */
 const lostShare = 0.6;
+/** Less than the whole, so that the process has ended by then. */
+const strangerShare = 0.9;
 const mismatchesBelieved = 2;
 const farewellMs = 5000;
 
@@ -69,7 +71,7 @@ class SessionLife {
     if (signal?.aborted) throw new QkdError("INTERRUPTED", "Stopped before it began.");
     signal?.addEventListener("abort", interrupted, { once: true });
     const watch = setInterval(() => {
-      const limit = waitSeconds * 1000 * (this.metOnce ? lostShare : 1);
+      const limit = waitSeconds * 1000 * (this.metOnce ? lostShare : strangerShare);
       if (this.nothingLeft() && Date.now() - this.lastProgress > farewellMs) this.finish();
       else if (Date.now() - this.lastProgress > limit) this.stop(this.absent());
     }, 100);
