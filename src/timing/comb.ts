@@ -13,11 +13,20 @@ export interface Comb {
   readonly period: number;
   /** Time of a pulse's middle, ps on the scale of the times given. */
   readonly phase: number;
-  /** R over all times given. */
+  /** R over the detections it rests on. */
   readonly score: number;
+  /** Detections that it rests on: the pulse train runs there and its period is constant enough. */
+  readonly first: number;
+  readonly count: number;
 }
 
 const firstDetections = 600;
+const mostDetections = 9600;
+/** The train is followed until both are reached: a longer line breaks on a wandering clock. */
+const enoughDetections = 2400;
+const enoughPs = 4e10;
+/** Coherence V² may fall by this factor when the span doubles; below it the period has changed. */
+const coherenceKept = 0.6;
 const turn = 2 * Math.PI;
 
 /**
@@ -25,20 +34,41 @@ const turn = 2 * Math.PI;
  * @param range relative drifts [low, high] to search
  */
 export function findComb(times: Float64Array, nominal: number, range: readonly [number, number]): Comb | undefined {
-  for (let count = firstDetections; ; count *= 4) {
-    const found = searchDrift(times.subarray(0, Math.min(count, times.length)), nominal, range);
-    if (found) return refine(times, nominal, found);
+  const windows = Math.ceil((4 * times.length) / firstDetections) + 1;
+  for (let count = firstDetections; count <= mostDetections; count *= 4) {
+    const search = (first: number) =>
+      searchDrift(times.subarray(first, Math.min(first + count, times.length)), nominal, range, windows);
+    // A dump may begin long before the source does: the first windows are then noise, one is half noise.
+    for (let first = 0; first === 0 || first + count <= times.length; first += count / 2) {
+      let found = search(first);
+      if (!found) continue;
+      for (const later of [first + count / 2, first + count]) {
+        const next = later + count <= times.length ? search(later) : undefined;
+        if (next && next.score > found.score) {
+          found = next;
+          first = later;
+        }
+      }
+      return refine(times.subarray(first), nominal, found, first);
+    }
     if (count >= times.length) return undefined;
   }
+  return undefined;
 }
 
 interface Start {
   readonly drift: number;
   readonly step: number;
   readonly count: number;
+  readonly score: number;
 }
 
-function searchDrift(times: Float64Array, nominal: number, [low, high]: readonly [number, number]): Start | undefined {
+function searchDrift(
+  times: Float64Array,
+  nominal: number,
+  [low, high]: readonly [number, number],
+  windows: number,
+): Start | undefined {
   if (times.length < 50) return undefined;
   const periods = Math.max(1, (times[times.length - 1]! - times[0]!) / nominal);
   const step = 0.25 / periods;
@@ -49,13 +79,15 @@ function searchDrift(times: Float64Array, nominal: number, [low, high]: readonly
     const { score } = rayleigh(times, nominal * (1 + drift));
     if (score > best.score) best = { drift, score };
   }
-  return best.score > Math.log(trials / falseLockProbability)
-    ? { drift: best.drift, step, count: times.length }
+  return best.score > Math.log((trials * windows) / falseLockProbability)
+    ? { ...best, step, count: times.length }
     : undefined;
 }
 
-function refine(times: Float64Array, nominal: number, start: Start): Comb {
+function refine(times: Float64Array, nominal: number, start: Start, first: number): Comb {
   let { drift, step, count } = start;
+  let coherence = 0;
+  let kept = { drift, count };
   for (;;) {
     const part = times.subarray(0, count);
     let best = { drift, score: -1 };
@@ -63,17 +95,21 @@ function refine(times: Float64Array, nominal: number, start: Start): Comb {
       const { score } = rayleigh(part, nominal * (1 + drift + (i * step) / 4));
       if (score > best.score) best = { drift: drift + (i * step) / 4, score };
     }
+    if (best.score / count < coherenceKept * coherence) break;
+    coherence = best.score / count;
     drift = best.drift;
-    if (count === times.length) break;
+    kept = { drift, count };
     const span = part[count - 1]! - times[0]!;
+    if (count === times.length || (count >= enoughDetections && span >= enoughPs)) break;
     count = Math.min(times.length, count * 2);
     step = (step * Math.max(span, 1)) / Math.max(span, times[count - 1]! - times[0]!);
   }
-  const period = nominal * (1 + drift);
-  const { score, angle } = rayleigh(times, period);
-  const coarse = { period, phase: times[0]! + (angle / turn) * period, score };
+  const period = nominal * (1 + kept.drift);
+  const part = times.subarray(0, kept.count);
+  const { score, angle } = rayleigh(part, period);
+  const coarse = { period, phase: times[0]! + (angle / turn) * period, score, first, count: kept.count };
   return [1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64].reduce(
-    (comb, share) => straighten(times, comb, share * nominal),
+    (comb, share) => straighten(part, comb, share * nominal),
     coarse,
   );
 }

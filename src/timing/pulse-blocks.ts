@@ -4,7 +4,7 @@
  */
 import type { Link } from "../link.js";
 import type { EventStream } from "./events.js";
-import type { GatedBatch } from "./pulse-tracker.js";
+import { emptyGated } from "./pulse-tracker.js";
 import type { BobPulses } from "./pulses.js";
 import { DeadTime, type GateStatistics } from "./types.js";
 
@@ -29,13 +29,7 @@ export async function* pulseBlocks(lock: BobPulses, events: EventStream, link: L
   const { tracker, pulses } = lock;
   const size = link.blocks.pulses ?? defaultPulses;
   const dead = new DeadTime(link.bob.deadTimePs ?? 0);
-  const gated: GatedBatch = {
-    length: 0,
-    slot: new Float64Array(0),
-    detector: new Uint8Array(0),
-    time: new Float64Array(0),
-    anchorStep: 0,
-  };
+  const gated = emptyGated();
   let draft = new Draft(0, size);
   let end = 0;
   for await (const batch of events) {

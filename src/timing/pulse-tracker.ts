@@ -29,11 +29,27 @@ export interface GatedBatch {
 }
 
 /** The clock is corrected after this many gated detections, or this long. */
-const trackDetections = 400;
+const trackDetections = 200;
 const trackPs = 5e10;
+/**
+ * A correction needs more gated detections than a flat background puts there, by this many sigmas: on noise alone (source
+ * off, light cut) the clock runs on unchanged. What has not reached that after `forgetPs` is forgotten.
+ */
+const trackSigmas = 3;
+const forgetPs = 1e12;
 /** Share of the measured deviation that a correction takes, and the share that goes to the period. */
 const phaseGain = 0.7;
 const periodGain = 0.15;
+
+export function emptyGated(): GatedBatch {
+  return {
+    length: 0,
+    slot: new Float64Array(0),
+    detector: new Uint8Array(0),
+    time: new Float64Array(0),
+    anchorStep: 0,
+  };
+}
 
 export class PulseTracker {
   readonly histogram: Float64Array[];
@@ -46,6 +62,8 @@ export class PulseTracker {
   private readonly track: { pulse: number; offsetPs: number }[] = [];
   private deviation = 0;
   private counted = 0;
+  /** Detections in and out of the gate since the last correction. */
+  private passed = 0;
   private since = 0;
   private lastAnchor: bigint;
 
@@ -89,15 +107,22 @@ export class PulseTracker {
       if (bin >= 0 && bin < 2 * half) this.histogram[d]![bin]!++;
       out.detector[n] = d;
       out.time[n] = time;
+      // Before the stretch that the clock was found on it is only extended, not corrected.
+      const follow = clock.pulse + k >= this.firstClock.pulse;
+      if (follow) this.passed++;
       if (Math.abs(residual) <= halfWidth) {
         out.slot[n] = clock.pulse + k;
         this.inside++;
-        this.deviation += residual;
-        this.counted++;
-        if (this.counted >= trackDetections || t - this.since > trackPs) {
-          this.correct(t, k);
-          origin = clock.fraction;
-          this.since = time - origin;
+        if (follow) {
+          this.deviation += residual;
+          this.counted++;
+          if (this.counted >= trackDetections || t - this.since > trackPs) {
+            if (this.aboveNoise()) {
+              this.correct(t, k);
+              origin = clock.fraction;
+              this.forget(time - origin);
+            } else if (t - this.since > forgetPs) this.forget(t);
+          }
         }
       } else {
         out.slot[n] = Number.NaN;
@@ -157,6 +182,19 @@ export class PulseTracker {
       .map(({ pulse, offsetPs }) => ({ seconds: (pulse * this.firstClock.period) / 1e12, offsetPs }));
   }
 
+  private aboveNoise(): boolean {
+    const share = Math.min(1, (2 * this.halfWidth) / this.clock.period);
+    const flat = this.passed * share;
+    return this.counted >= flat + trackSigmas * Math.sqrt(flat * (1 - share)) && this.counted > trackSigmas;
+  }
+
+  private forget(now: number): void {
+    this.deviation = 0;
+    this.counted = 0;
+    this.passed = 0;
+    this.since = now;
+  }
+
   private correct(t: number, k: number): void {
     const { clock, firstClock } = this;
     const mean = this.deviation / this.counted;
@@ -174,8 +212,6 @@ export class PulseTracker {
     this.track.push({ pulse: relative, offsetPs: delta });
     if (this.track.length > 20_000)
       this.track.splice(0, this.track.length, ...this.track.filter((_, i) => i % 2 === 0));
-    this.deviation = 0;
-    this.counted = 0;
     const before = clock.period;
     clock.period += (periodGain * mean) / pulsesSince;
     // The period turns about the pulse just seen, not about the anchor.

@@ -18,14 +18,16 @@ import type { Link } from "../link.js";
 import { type Comb, findComb } from "./comb.js";
 import { clockIndex, type DetectorBatch, type EventStream } from "./events.js";
 import { findShift, type StrongBits } from "./pulse-shift.js";
-import { PulseTracker } from "./pulse-tracker.js";
+import { emptyGated, PulseTracker } from "./pulse-tracker.js";
 import type { NoLock } from "./types.js";
 
 /** Bob's clock may start this much before or after the record, seconds; and run off by this much. */
-const largestOffsetSeconds = 1.1;
-const largestDrift = 12e-6;
+const largestOffsetSeconds = 10.5;
+const largestDrift = 55e-6;
+/** A drift beyond that is believed where the source's clock says so, within this. */
+const clockReach = 2e-6;
 const acquireDetections = 200_000;
-const acquirePs = 2e12;
+const acquirePs = 12e12;
 const shiftSlots = 2000;
 /** A gate chosen from the data: this many robust sigmas to each side. */
 const gateSigmas = 5;
@@ -99,8 +101,8 @@ async function shiftOf(slots: Float64Array, record: PreparationRecord, link: Lin
     );
   const reach = Math.ceil((largestOffsetSeconds * 1e12) / pulsePeriodPs);
   return findShift(slots, strongBits(record), intensities[0]!.probability, {
-    low: -reach - slots[0]!,
-    high: reach - slots[0]!,
+    low: -slots[0]!,
+    high: Math.min(reach, record.pulses) - slots[0]!,
     guess,
   });
 }
@@ -114,27 +116,27 @@ interface Acquired {
 
 function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock {
   const origin = ahead[0]?.base ?? 0n;
-  const all = flatten(ahead, origin);
-  // Dark counts before the source starts would stretch the span without telling anything of the period.
-  const begin = onset(all.times);
-  const [times, detector] = [all.times.subarray(begin), all.detector.subarray(begin)];
-  const { clock } = all;
+  const { times, detector, clock } = flatten(ahead, origin);
   if (times.length === 0) return { locked: false, reason: "NO_DETECTIONS", details: { detections: 0 } };
   const period = link.source!.pulsePeriodPs;
   const hint = link.bob.clockChannel ? clockDrift(clock, period * link.bob.clockChannel.everyPulses) : undefined;
-  const range: [number, number] = hint === undefined ? [-largestDrift, largestDrift] : [hint - 2e-7, hint + 2e-7];
+  const range: [number, number] =
+    hint === undefined || Math.abs(hint) < largestDrift
+      ? [-largestDrift, largestDrift]
+      : [hint - clockReach, hint + clockReach];
   const comb = findComb(times, period, range);
   if (!comb) return { locked: false, reason: "NO_LOCK", details: { step: "pulse period", detections: times.length } };
-  const delays = detectorDelays(times, detector, comb, link.bob.detectors!.length);
+  const part = <T extends Float64Array | Uint8Array>(list: T) =>
+    list.subarray(comb.first, comb.first + comb.count) as T;
+  const delays = detectorDelays(part(times), part(detector), comb, link.bob.detectors!.length);
   const phase = comb.phase + delays.first;
-  const halfWidth = link.window?.halfWidthPs ?? chooseHalfWidth(times, detector, { ...comb, phase }, delays.relative);
-  const tracker = new PulseTracker(
-    { time: origin, fraction: phase, pulse: 0, period: comb.period },
-    delays.relative,
-    halfWidth,
-  );
-  const slots = firstSlots(times, detector, { ...comb, phase }, delays.relative, halfWidth);
-  return { slots, tracker, guess: -Math.round((times[0]! - phase) / comb.period) };
+  const halfWidth =
+    link.window?.halfWidthPs ?? chooseHalfWidth(part(times), part(detector), { ...comb, phase }, delays.relative);
+  const tracker = () =>
+    new PulseTracker({ time: origin, fraction: phase, pulse: 0, period: comb.period }, delays.relative, halfWidth);
+  const from = comb.first;
+  const slots = firstSlots(tracker(), origin, times.subarray(from), detector.subarray(from));
+  return { slots, tracker: tracker(), guess: -Math.round((onset(times) - phase) / comb.period) };
 }
 
 function flatten(ahead: readonly DetectorBatch[], origin: bigint) {
@@ -214,32 +216,31 @@ function chooseHalfWidth(
   return Math.max(1, Math.min(Math.floor(period / 2), Math.round(gateSigmas * sigma)));
 }
 
-function firstSlots(
-  times: Float64Array,
-  detector: Uint8Array,
-  comb: Comb,
-  delays: readonly number[],
-  halfWidth: number,
-): Float64Array {
+/** By a tracker of their own: on sparse links they span more than one straight line does. */
+function firstSlots(tracker: PulseTracker, base: bigint, times: Float64Array, detector: Uint8Array): Float64Array {
   const slots: number[] = [];
-  for (let i = 0; i < times.length && slots.length < shiftSlots; i++) {
-    const t = times[i]! - comb.phase - delays[detector[i]!]!;
-    const k = Math.round(t / comb.period);
-    if (k >= 0 && Math.abs(t - k * comb.period) <= halfWidth && (slots.length === 0 || k > slots[slots.length - 1]!))
-      slots.push(k);
+  const gated = emptyGated();
+  const step = 256;
+  for (let at = 0; at < times.length && slots.length < shiftSlots; at += step) {
+    const [dt, own] = [times.subarray(at, at + step), detector.subarray(at, at + step)];
+    tracker.gate({ base, dt, detector: own, gapBefore: false }, gated);
+    for (let i = 0; i < gated.length && slots.length < shiftSlots; i++) {
+      const slot = gated.slot[i]!;
+      if (slot >= 0 && (slots.length === 0 || slot > slots[slots.length - 1]!)) slots.push(slot);
+    }
   }
   return Float64Array.from(slots);
 }
 
-/** First detection from where the rate reaches half of its median: where the source seems to have started. */
+/** When the detection rate first reaches half of its median: where the source seems to have started. */
 function onset(times: Float64Array): number {
   const group = 32;
-  if (times.length < 8 * group) return 0;
+  if (times.length < 8 * group) return times[0]!;
   const gaps: number[] = [];
   for (let i = group; i < times.length; i += group) gaps.push(times[i]! - times[i - group]!);
   const usual = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)]!;
   const start = gaps.findIndex((gap) => gap < 2 * usual);
-  return start > 0 ? start * group : 0;
+  return start > 0 ? times[start * group]! : times[0]!;
 }
 
 function strongBits(record: PreparationRecord): StrongBits {
