@@ -19,8 +19,12 @@ export interface LinkedSlots {
   readonly gate: GateStatistics;
 }
 
-const trackPairs = 200;
+const trackPairs = 100;
 const gain = 0.6;
+/** Share of a correction that goes to the drift: what a wandering clock or a pass overhead needs. */
+const driftGain = 0.15;
+/** Corrections need this many times more pairs inside the window than in the two half windows beside it. */
+const trackContrast = 2;
 const shiftsPs = [-100_000, -77_000, -53_000, -20_000, 20_000, 53_000, 77_000, 100_000];
 const bins = 64;
 
@@ -34,6 +38,9 @@ export class PairLinker {
   /** Sums of a regression over exclusive pairs, on the scale of the lock (ps after its reference). */
   private readonly fit = new Float64Array(5);
   private correction = 0;
+  /** Correction of the drift, counted from `turned`, ps after the lock's reference. */
+  private driftCorrection = 0;
+  private turned = 0;
   private readonly track: { seconds: number; offsetPs: number }[] = [];
 
   constructor(private readonly halfWidth: number) {}
@@ -55,7 +62,8 @@ export class PairLinker {
     const histogram = new Float64Array(bins);
     const binPs = (4 * halfWidth) / bins;
     let [slots, pairs, exclusive, low, high, wide] = [0, 0, 0, 0, 0, 0];
-    let [sum, counted] = [0, 0];
+    let [sum, counted, insideSince, besideSince] = [0, 0, 0, 0];
+    let since = sinceReference;
     let [openHigh, firstA, countA, firstB] = [-1, 0, 0, 0];
     const close = () => {
       if (openHigh < 0) return;
@@ -70,25 +78,30 @@ export class PairLinker {
         const residual = bob[firstB]! - expected[firstA]!;
         sum += residual;
         counted++;
-        this.fitPair(alice[firstA]! + sinceReference, residual + this.correction);
+        this.fitPair(alice[firstA]! + sinceReference, residual + this.correctionAt(alice[firstA]! + sinceReference));
       }
       openHigh = -1;
     };
     for (let i = 0; i < alice.length; i++) {
+      const at = alice[i]! + sinceReference;
       if (counted >= trackPairs) {
-        this.correction += (gain * sum) / counted;
-        this.track.push({ seconds: (alice[i]! + sinceReference) / 1e12, offsetPs: this.correction });
-        sum = 0;
-        counted = 0;
+        if (insideSince > trackContrast * besideSince) {
+          this.correct(at, sum / counted, at - since);
+          this.track.push({ seconds: at / 1e12, offsetPs: this.correction });
+        }
+        [sum, counted, insideSince, besideSince, since] = [0, 0, 0, 0, at];
       }
-      const t = alice[i]! + clock.offset + clock.drift * alice[i]! + this.correction;
+      const t = alice[i]! + clock.offset + clock.drift * alice[i]! + this.correctionAt(at);
       expected[i] = t;
       while (low < bob.length && bob[low]! < t - halfWidth) low++;
       if (high < low) high = low;
       while (high < bob.length && bob[high]! <= t + halfWidth) high++;
       while (wide < bob.length && bob[wide]! < t - 2 * halfWidth) wide++;
-      for (let k = wide; k < bob.length && bob[k]! < t + 2 * halfWidth; k++)
-        histogram[Math.min(bins - 1, Math.floor((bob[k]! - t) / binPs + bins / 2))]!++;
+      let wideHigh = wide;
+      for (; wideHigh < bob.length && bob[wideHigh]! < t + 2 * halfWidth; wideHigh++)
+        histogram[Math.min(bins - 1, Math.floor((bob[wideHigh]! - t) / binPs + bins / 2))]!++;
+      insideSince += high - low;
+      besideSince += wideHigh - wide - (high - low);
       if (high === low) continue;
       pairs += high - low;
       if (openHigh > low) {
@@ -132,6 +145,16 @@ export class PairLinker {
     const spread = n * sxx - sx * sx;
     const drift = spread > 0 ? (n * sxy - sx * sy) / spread : 0;
     return { offset: n > 0 ? (sy - drift * sx) / n : 0, drift };
+  }
+
+  private correctionAt(sinceReference: number): number {
+    return this.correction + this.driftCorrection * (sinceReference - this.turned);
+  }
+
+  private correct(sinceReference: number, mean: number, elapsed: number): void {
+    this.correction = this.correctionAt(sinceReference) + gain * mean;
+    this.turned = sinceReference;
+    this.driftCorrection += (driftGain * mean) / Math.max(1, elapsed);
   }
 
   private fitPair(x: number, y: number): void {
