@@ -22,7 +22,7 @@ export interface LinkedSlots {
 const trackPairs = 100;
 const gain = 0.6;
 /** Share of a correction that goes to the drift: what a wandering clock or a pass overhead needs. */
-const driftGain = 0.15;
+const driftGain = 0.25;
 /** Corrections need this many times more pairs inside the window than in the two half windows beside it. */
 const trackContrast = 2;
 const shiftsPs = [-100_000, -77_000, -53_000, -20_000, 20_000, 53_000, 77_000, 100_000];

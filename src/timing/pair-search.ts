@@ -12,6 +12,10 @@ export interface CoarseOffset {
   /** t_b − t_a, ps, ± a bin. */
   readonly offset: number;
   readonly z: number;
+  /** Relative drift of b that the peak was found with, ± half a step of those tried. */
+  readonly drift: number;
+  /** Pairs in the peak. */
+  readonly pairs: number;
 }
 
 export interface PairClock {
@@ -24,6 +28,9 @@ export interface PairClock {
 }
 
 const size = 1 << 19;
+/** Drifts tried: a bin and a window's length let each see ± 12 ppm. */
+const coarseDrifts = [0, -24e-6, 24e-6, -48e-6, 48e-6];
+
 /** Sigmas that a lag must exceed where several millions are tried. */
 export function neededSigmas(lags: number): number {
   return Math.sqrt(2 * Math.log(lags / falseLockProbability));
@@ -43,49 +50,72 @@ export function coarseOffset(
   if (a.length < 100 || b.length < 100) return undefined;
   const half = size / 2;
   const origin = b[0]!;
-  const window = binned(b, origin, half, binPs);
-  if (!window) return undefined;
   const fft = new FFT(size);
-  const spectrum = fft.createComplexArray();
-  fft.transform(spectrum, window);
-  let best: CoarseOffset | undefined;
-  const needed = neededSigmas((high - low) / binPs);
+  const spectra = coarseDrifts.flatMap((drift) => {
+    const straight = b.map((t) => origin + (t - origin) / (1 + drift));
+    const window = binned(straight, origin, half, binPs);
+    if (!window) return [];
+    const spectrum = fft.createComplexArray();
+    fft.transform(spectrum, window.values);
+    return { drift, spectrum, events: window.events };
+  });
+  const trials = (coarseDrifts.length * (high - low)) / binPs;
+  const needed = neededSigmas(trials);
   // Lag l of window w compares b at origin + i·bin with a at origin − high + w·half·bin + (i + l)·bin.
   for (let start = origin - high; start < origin - low; start += half * binPs) {
     const part = binned(a, start, size, binPs);
     if (!part) continue;
     const other = fft.createComplexArray();
-    fft.transform(other, part);
-    for (let i = 0; i < other.length; i += 2) {
-      const [re, im] = [other[i]!, other[i + 1]!];
-      const [wr, wi] = [spectrum[i]!, -spectrum[i + 1]!];
-      other[i] = re * wr - im * wi;
-      other[i + 1] = re * wi + im * wr;
+    fft.transform(other, part.values);
+    let best: CoarseOffset | undefined;
+    for (const { drift, spectrum, events } of spectra) {
+      const found = peak(correlate(fft, spectrum, other), half);
+      // Few events a bin have a longer tail than a Gaussian: Poisson's decides there.
+      const chance = (events * part.events) / part.bins;
+      const rare = poissonTail(found.top + chance, chance) + Math.log(trials) < Math.log(falseLockProbability);
+      if (rare && found.z > needed && found.z > (best?.z ?? 0))
+        best = { offset: origin - (start + found.lag * binPs), z: found.z, drift, pairs: found.top };
     }
-    const lags = fft.createComplexArray();
-    fft.inverseTransform(lags, other);
-    const found = peak(lags, half);
-    if (found.z > needed && found.z > (best?.z ?? 0))
-      best = { offset: origin - (start + found.lag * binPs), z: found.z };
+    if (best) return best;
   }
-  return best;
+  return undefined;
+}
+
+function correlate(fft: FFT, spectrum: readonly number[], other: readonly number[]): number[] {
+  const product = fft.createComplexArray();
+  for (let i = 0; i < other.length; i += 2) {
+    const [re, im] = [other[i]!, other[i + 1]!];
+    const [wr, wi] = [spectrum[i]!, -spectrum[i + 1]!];
+    product[i] = re * wr - im * wi;
+    product[i + 1] = re * wi + im * wr;
+  }
+  const lags = fft.createComplexArray();
+  fft.inverseTransform(lags, product);
+  return lags;
+}
+
+interface Binned {
+  readonly values: number[];
+  readonly events: number;
+  /** Bins from the first event to the last, or the whole window. */
+  readonly bins: number;
 }
 
 /** Counts less their mean where the stream has data: elsewhere zero, so that the ends of a recording make no pedestal. */
-function binned(times: Float64Array, start: number, bins: number, binPs: number): number[] | undefined {
-  const out = new Array<number>(2 * size).fill(0);
+function binned(times: Float64Array, start: number, bins: number, binPs: number): Binned | undefined {
+  const values = new Array<number>(2 * size).fill(0);
   const from = lowerBound(times, start);
   const to = lowerBound(times, start + bins * binPs);
   if (to - from < 50) return undefined;
   const binOf = (index: number) => Math.min(bins - 1, Math.floor((times[index]! - start) / binPs));
-  for (let i = from; i < to; i++) out[2 * binOf(i)]!++;
+  for (let i = from; i < to; i++) values[2 * binOf(i)]!++;
   const [first, last] = [from === 0 ? binOf(from) : 0, to === times.length ? binOf(to - 1) : bins - 1];
   const mean = (to - from) / (last - first + 1);
-  for (let bin = first; bin <= last; bin++) out[2 * bin]! -= mean;
-  return out;
+  for (let bin = first; bin <= last; bin++) values[2 * bin]! -= mean;
+  return { values, events: to - from, bins: last - first + 1 };
 }
 
-function peak(lags: readonly number[], count: number): { lag: number; z: number } {
+function peak(lags: readonly number[], count: number): { lag: number; z: number; top: number } {
   let [sum, squares, top, lag] = [0, 0, 0, 0];
   for (let i = 0; i < count; i++) {
     const value = lags[2 * i]!;
@@ -98,7 +128,7 @@ function peak(lags: readonly number[], count: number): { lag: number; z: number 
   }
   const mean = sum / count;
   const deviation = Math.sqrt(Math.max(1e-30, squares / count - mean * mean));
-  return { lag, z: (top - mean) / deviation };
+  return { lag, z: (top - mean) / deviation, top };
 }
 
 /**

@@ -1,8 +1,9 @@
 /**
  * Clock recovery and coincidences of an entanglement-based link, both ends.
  *
- *   Bob → Alice  pairs.coarse      his first times, rounded to microseconds
- *   Alice → Bob  pairs.segment     coarse offset found: a short stretch of his clock to be disclosed and thrown away
+ *   Bob → Alice  pairs.coarse      times of a second of his, rounded to microseconds
+ *   Alice → Bob  pairs.segment     no coarse offset: another second, please; or a short stretch of his clock to be
+ *                                  disclosed and thrown away
  *   Bob → Alice  pairs.disclosed   times and detectors of that stretch
  *   Alice → Bob  pairs.lock        offset, drift, his detectors' delays, where blocks begin
  *
@@ -24,13 +25,27 @@ import { detectorDelays } from "./delays.js";
 import { clockIndex, type DetectorBatch, type EventStream } from "./events.js";
 import type { EventBlock } from "./pair-blocks.js";
 import { type LinkedSlots, PairLinker } from "./pair-linker.js";
-import { coarseOffset, fineClock, lowerBound } from "./pair-search.js";
+import { type CoarseOffset, coarseOffset, fineClock, lowerBound } from "./pair-search.js";
 import type { NoLock } from "./types.js";
 
 const coarseBinPs = 4_096_000;
 const coarseWindowPs = 262_144 * coarseBinPs;
-const largestOffsetPs = 1.1e12;
-const largestDrift = 12e-6;
+/**
+ * Stretches of Bob's clock tried one after the other, ps after his first event, and offsets searched with each: overlap
+ * begins as long after a dump's start as the offset is large.
+ */
+const attempts = [
+  { start: 0, reach: 1.1e12 },
+  { start: 1.1e12, reach: 1.1e12 },
+  { start: 0, reach: 10.5e12 },
+  { start: 10.5e12, reach: 10.5e12 },
+] as const;
+/** Beyond the coarse drift. */
+const largestDrift = 14e-6;
+/** First events further apart than this come from clocks that were started at unrelated times. */
+const unrelatedPs = 3e13;
+/** How far from Bob's stretch the coarse offset still holds. */
+const extrapolatePs = 1.2e12;
 const calibrationPairs = 600;
 const shortestSegmentPs = 2e10;
 const longestSegmentPs = 1e13;
@@ -60,9 +75,9 @@ export interface CalibrationClicks {
 }
 
 const decimal = z.string().regex(/^-?\d{1,30}$/);
-const coarseSchema = z.strictObject({ base: decimal, count: wireCount, times: wireBytes });
+const coarseSchema = z.strictObject({ base: decimal, first: decimal, count: wireCount, times: wireBytes });
 const segmentSchema = z.strictObject({
-  reason: z.enum(["NO_DETECTIONS", "NO_LOCK"]).nullable(),
+  reason: z.enum(["NO_DETECTIONS", "NO_LOCK", "NEXT"]).nullable(),
   from: decimal,
   to: decimal,
 });
@@ -81,14 +96,7 @@ export async function acquirePairsAsBob(
   events: EventStream,
   link: Link,
 ): Promise<PairLock | NoLock> {
-  const ahead = await events.readAhead((batches) => spanPs(batches) >= coarseWindowPs);
-  events.checkChannels("bob");
-  const base = ahead[0]?.base ?? 0n;
-  const { times } = collect(ahead, base);
-  const window = times.subarray(0, lowerBound(times, (times[0] ?? 0) + coarseWindowPs));
-  const coarse = window.map((t) => Math.round(t / coarseBinPs));
-  await channel.send("pairs.coarse", { base: String(base), count: coarse.length, times: encodeRising(coarse) });
-  const segment = await channel.receive("pairs.segment", segmentSchema);
+  const segment = await offerWindows(channel, events);
   if (segment.reason) return noLock(segment.reason, "coarse offset");
   const disclosed = { from: BigInt(segment.from), to: BigInt(segment.to) };
   if (disclosed.to <= disclosed.from || disclosed.to - disclosed.from > BigInt(longestSegmentPs))
@@ -122,25 +130,58 @@ export async function acquirePairsAsBob(
   };
 }
 
+type Segment = z.output<typeof segmentSchema>;
+
+async function offerWindows(
+  channel: BlockChannel,
+  events: EventStream,
+): Promise<Segment & { reason: "NO_DETECTIONS" | "NO_LOCK" | null }> {
+  for (const { start } of attempts) {
+    const ahead = await events.readAhead((batches) => spanPs(batches) >= start + coarseWindowPs);
+    events.checkChannels("bob");
+    const base = ahead[0]?.base ?? 0n;
+    const { times } = collect(ahead, base);
+    const first = times[0] ?? 0;
+    // A dump that ends sooner offers its last second.
+    const latest = Math.max(first, (times[times.length - 1] ?? 0) - coarseWindowPs);
+    const from = Math.min(first + start, latest);
+    const window = times.subarray(lowerBound(times, from), lowerBound(times, from + coarseWindowPs));
+    const coarse = window.map((t) => Math.round(t / coarseBinPs));
+    await channel.send("pairs.coarse", {
+      base: String(base),
+      first: String(base + BigInt(Math.floor(first))),
+      count: coarse.length,
+      times: encodeRising(coarse),
+    });
+    const { reason, ...segment } = await channel.receive("pairs.segment", segmentSchema);
+    if (reason !== "NEXT") return { reason, ...segment };
+  }
+  throw new QkdError("CHANNEL_MESSAGE_UNEXPECTED", "Alice asks for more of Bob's times than acquisition takes.");
+}
+
 export async function acquirePairsAsAlice(
   channel: BlockChannel,
   events: EventStream,
   link: Link,
 ): Promise<PairLock | NoLock> {
-  const bob = await channel.receive("pairs.coarse", coarseSchema);
-  const bobBase = BigInt(bob.base);
-  const coarse = decodeRising(bob.times, bob.count, 2 ** 40).map((bin) => bin * coarseBinPs);
-  const search = await searchCoarse(events, bobBase, coarse);
-  events.checkChannels("alice");
   const give = async (reason: "NO_DETECTIONS" | "NO_LOCK") => {
     await channel.send("pairs.segment", { reason, from: "0", to: "0" });
     return noLock(reason, "coarse offset");
   };
-  if (bob.count === 0 || search.times.length === 0) return give("NO_DETECTIONS");
-  if (!search.found) return give("NO_LOCK");
-  const { origin, found } = search;
-
-  const segment = chooseSegment(search, coarse, bobBase);
+  let search: CoarseSearch | undefined;
+  for (const [index, { reach }] of attempts.entries()) {
+    const bob = await channel.receive("pairs.coarse", coarseSchema);
+    const base = BigInt(bob.base);
+    const coarse = decodeRising(bob.times, bob.count, 2 ** 40).map((bin) => bin * coarseBinPs);
+    const tried = await searchCoarse(events, { base, first: BigInt(bob.first), coarse }, reach);
+    events.checkChannels("alice");
+    if (bob.count === 0 || tried.seen === 0) return give("NO_DETECTIONS");
+    search = tried.search;
+    if (search || index + 1 === attempts.length) break;
+    await channel.send("pairs.segment", { reason: "NEXT", from: "0", to: "0" });
+  }
+  if (!search) return give("NO_LOCK");
+  const segment = chooseSegment(search);
   await channel.send("pairs.segment", { reason: null, from: String(segment.from), to: String(segment.to) });
   const disclosed = await channel.receive("pairs.disclosed", disclosedSchema);
   const length = Number(segment.to - segment.from);
@@ -150,11 +191,20 @@ export async function acquirePairsAsAlice(
     disclosed.detectors.some((d) => d >= link.bob.detectors!.length)
   )
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's disclosed detectors do not fit his list.");
-  const start = segment.from - BigInt(Math.round(found.offset));
+  // The coarse drift is taken off Bob's times for the fine search and put back after it.
+  const { drift } = search.found;
+  const since = Number(segment.from - search.windowStart);
+  const start = segment.from - BigInt(Math.round(search.found.offset + drift * since));
   const ahead = await events.readAhead((batches) => endsAfter(batches, start + BigInt(length + 10 * coarseBinPs)));
   const own = collect(ahead, start);
   const nearby = own.times.subarray(0, lowerBound(own.times, length + 10 * coarseBinPs));
-  const clock = fineClock(nearby, bobTimes, 0, 4 * coarseBinPs, largestDrift);
+  const straight = bobTimes.map((t) => t / (1 + drift));
+  const fine = fineClock(nearby, straight, 0, 4 * coarseBinPs, largestDrift);
+  const clock = fine && {
+    reference: fine.reference,
+    offset: (fine.reference + fine.offset) * (1 + drift) - fine.reference,
+    drift: (1 + fine.drift) * (1 + drift) - 1,
+  };
   if (!clock) {
     await channel.send("pairs.lock", {
       reason: "NO_LOCK",
@@ -193,43 +243,64 @@ export async function acquirePairsAsAlice(
     disclosed: { from: toAlice(segment.from), to: toAlice(segment.to) },
     calibration: calibrationClicks(sides, clock, delays, link, halfWidthPs),
   };
-
-  function chooseSegment(search: CoarseSearch, bobCoarse: Float64Array, base: bigint) {
-    const aliceStart = origin + BigInt(Math.floor(search.times[0]!)) + BigInt(Math.round(found!.offset));
-    const bobStart = base + BigInt(Math.floor(bobCoarse[0]!));
-    const from = aliceStart > bobStart ? aliceStart : bobStart;
-    const wanted = calibrationPairs / search.pairsPerPs;
-    return { from, to: from + BigInt(Math.round(Math.min(longestSegmentPs, Math.max(shortestSegmentPs, wanted)))) };
-  }
 }
 
 interface CoarseSearch {
-  readonly origin: bigint;
-  readonly times: Float64Array;
-  readonly found: { readonly offset: number } | undefined;
+  readonly found: CoarseOffset;
+  /** Of the stretch that Bob offered, his clock. */
+  readonly windowStart: bigint;
+  /** Where overlap begins, Bob's clock, as far as it is near that stretch. */
+  readonly overlapStart: bigint;
   readonly pairsPerPs: number;
 }
 
+function chooseSegment({ overlapStart, pairsPerPs }: CoarseSearch): { from: bigint; to: bigint } {
+  const wanted = calibrationPairs / pairsPerPs;
+  const length = Math.round(Math.min(longestSegmentPs, Math.max(shortestSegmentPs, wanted)));
+  return { from: overlapStart, to: overlapStart + BigInt(length) };
+}
+
+interface OfferedWindow {
+  readonly base: bigint;
+  /** Bob's first event. */
+  readonly first: bigint;
+  /** After `base`, ps. */
+  readonly coarse: Float64Array;
+}
+
 /** Offsets are absolute, or counted from the first events where the two clocks started at unrelated times. */
-async function searchCoarse(events: EventStream, bobBase: bigint, coarse: Float64Array): Promise<CoarseSearch> {
-  const first = await events.readAhead((batches) => batches.length > 0);
-  const origin = first[0]?.base ?? 0n;
-  const bobStart = Number(bobBase - origin) + (coarse[0] ?? 0);
-  const apart = bobStart - (first[0]?.dt[0] ?? 0);
-  const middle = Math.abs(apart) < 3 * largestOffsetPs ? 0 : apart;
-  const until = bobStart - middle + largestOffsetPs + coarseWindowPs;
+async function searchCoarse(
+  events: EventStream,
+  bob: OfferedWindow,
+  reach: number,
+): Promise<{ seen: number; search: CoarseSearch | undefined }> {
+  const head = await events.readAhead((batches) => batches.length > 0);
+  const origin = head[0]?.base ?? 0n;
+  const shift = Number(bob.base - origin);
+  const windowStart = shift + (bob.coarse[0] ?? 0);
+  const apart = Number(bob.first - origin) - (head[0]?.dt[0] ?? 0);
+  const middle = Math.abs(apart) < unrelatedPs ? 0 : apart;
+  const until = windowStart - middle + reach + coarseWindowPs;
   const ahead = await events.readAhead((batches) => endsAfter(batches, origin + BigInt(Math.ceil(until))));
   const { times } = collect(ahead, origin);
-  const bob = coarse.map((t) => t + Number(bobBase - origin));
-  const found = coarseOffset(times, bob, coarseBinPs, middle - largestOffsetPs, middle + largestOffsetPs);
-  if (!found) return { origin, times, found: undefined, pairsPerPs: 0 };
-  // Pairs of the overlap from the height of the peak: z = pairs / sqrt(N_a N_b / bins).
+  const window = bob.coarse.map((t) => t + shift);
+  const found = coarseOffset(times, window, coarseBinPs, middle - reach, middle + reach);
+  if (!found) return { seen: times.length, search: undefined };
+  const aliceStart = times[0]! + found.offset + found.drift * (times[0]! + found.offset - windowStart);
   const overlap =
-    Math.min(bob[bob.length - 1]!, times[times.length - 1]! + found.offset) -
-    Math.max(bob[0]!, times[0]! + found.offset);
-  const share = Math.min(1, Math.max(0.01, overlap / coarseWindowPs));
-  const pairs = found.z * Math.sqrt((bob.length * times.length * share) / 262_144);
-  return { origin, times, found, pairsPerPs: pairs / Math.max(1, overlap) };
+    Math.min(window[window.length - 1]!, times[times.length - 1]! + found.offset) - Math.max(windowStart, aliceStart);
+  const earliest = Math.max(aliceStart, Number(bob.first - origin));
+  const near = Math.abs(earliest - windowStart) <= extrapolatePs;
+  const overlapStart = near ? earliest : Math.max(windowStart, aliceStart);
+  return {
+    seen: times.length,
+    search: {
+      found,
+      windowStart: origin + BigInt(Math.round(windowStart)),
+      overlapStart: origin + BigInt(Math.ceil(overlapStart)),
+      pairsPerPs: found.pairs / Math.max(1, overlap),
+    },
+  };
 }
 
 function noLock(reason: "NO_DETECTIONS" | "NO_LOCK", step: string): NoLock {
