@@ -28,8 +28,12 @@ export interface PairClock {
 }
 
 const size = 1 << 19;
-/** Drifts tried, the usual one first and alone: a bin and a window's length let each see ± 12 ppm. */
-const coarseDrifts = [[0], [-24e-6, 24e-6, -48e-6, 48e-6]];
+/**
+ * Drifts tried: a bin and a window's length let each see ± 12 ppm. The usual one goes first and alone; where it finds a
+ * peak the others are tried on the same window, since a strong peak shows through at the wrong drift.
+ */
+const usualDrift = [0];
+const largeDrifts = [-24e-6, 24e-6, -48e-6, 48e-6];
 
 /** Sigmas that a lag must exceed where several millions are tried. */
 export function neededSigmas(lags: number): number {
@@ -48,31 +52,30 @@ export function coarseOffset(
   high: number,
 ): CoarseOffset | undefined {
   if (a.length < 100 || b.length < 100) return undefined;
-  for (const drifts of coarseDrifts) {
-    const found = searchWindows(a, b, drifts, { binPs, low, high });
-    if (found) return found;
-  }
-  return undefined;
+  const range = { binPs, low, high };
+  return searchWindows(a, b, usualDrift, largeDrifts, range) ?? searchWindows(a, b, largeDrifts, [], range);
 }
 
 function searchWindows(
   a: Float64Array,
   b: Float64Array,
-  drifts: readonly number[],
+  first: readonly number[],
+  then: readonly number[],
   { binPs, low, high }: { binPs: number; low: number; high: number },
 ): CoarseOffset | undefined {
   const half = size / 2;
   const origin = b[0]!;
   const fft = new FFT(size);
-  const spectra = drifts.flatMap((drift) => {
+  const spectrumOf = (drift: number) => {
     const straight = b.map((t) => origin + (t - origin) / (1 + drift));
     const window = binned(straight, origin, half, binPs);
-    if (!window) return [];
+    if (!window) return undefined;
     const spectrum = fft.createComplexArray();
     fft.transform(spectrum, window.values);
     return { drift, spectrum, events: window.events };
-  });
-  const trials = (coarseDrifts.flat().length * (high - low)) / binPs;
+  };
+  const spectra = first.map(spectrumOf);
+  const trials = ((usualDrift.length + largeDrifts.length) * (high - low)) / binPs;
   const needed = neededSigmas(trials);
   // Lag l of window w compares b at origin + i·bin with a at origin − high + w·half·bin + (i + l)·bin.
   for (let start = origin - high; start < origin - low; start += half * binPs) {
@@ -81,15 +84,20 @@ function searchWindows(
     const other = fft.createComplexArray();
     fft.transform(other, part.values);
     let best: CoarseOffset | undefined;
-    for (const { drift, spectrum, events } of spectra) {
+    const look = (trial: ReturnType<typeof spectrumOf>) => {
+      if (!trial) return;
+      const { drift, spectrum, events } = trial;
       const found = peak(correlate(fft, spectrum, other), half);
       // Few events a bin have a longer tail than a Gaussian: Poisson's decides there.
       const chance = (events * part.events) / part.bins;
       const rare = poissonTail(found.top + chance, chance) + Math.log(trials) < Math.log(falseLockProbability);
       if (rare && found.z > needed && found.z > (best?.z ?? 0))
         best = { offset: origin - (start + found.lag * binPs), z: found.z, drift, pairs: found.top };
-    }
-    if (best) return best;
+    };
+    for (const trial of spectra) look(trial);
+    if (!best) continue;
+    for (const drift of then) look(spectrumOf(drift));
+    return best;
   }
   return undefined;
 }

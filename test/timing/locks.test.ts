@@ -57,10 +57,14 @@ function entangled(simulation: LinkInput["simulation"]): Link {
 
 let folder: string;
 let runs = 0;
+const closing: PreparationRecord[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "qkd-timing-"));
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(async () => {
+  await Promise.all(closing.map((record) => record.close()));
+  await rm(folder, { recursive: true });
+});
 
 interface Truth {
   readonly clock: { readonly offsetPs: string; readonly driftPpb: number };
@@ -77,6 +81,7 @@ async function acquirePulses(link: Link, seconds: number, seed = 1) {
     acquirePulsesAsBob(bob, events, link),
   ]);
   expect(atAlice.locked).toBe(atBob.locked);
+  closing.push(record);
   return { atBob, events, truth: truth as unknown as Truth };
 }
 
@@ -145,5 +150,5 @@ describe("pairs", () => {
   test("noise gives no lock", async () => {
     const { atAlice } = await acquirePairs(entangled({ lossDb: 90, backgroundHz: 60_000 }), 0.5);
     expect(atAlice).toMatchObject({ locked: false, reason: "NO_LOCK" });
-  });
+  }, 60_000);
 });
