@@ -6,7 +6,8 @@
 //   With s_i the polynomial that vanishes on span(v_0 … v_{i−1}): s_i(v_j) = v_{j−i}, hence s_i(ω_c) = ω_{c >> i}.
 // Layout: byteTables: 32 bytes for each ω_c, c < 256: ω_c·x for x < 16, then ω_c·16x.
 //   wordTables: 96 bytes for each v_j, j < 16 (low, sum and high part of the constant, see `wordTable`); stepTables:
-//   Σ_{1 ≤ j ≤ z+1} wordTables[j], what changes from one block's constant to the next.
+//   Σ_{1 ≤ j ≤ z+1} wordTables[j], what changes from one block's constant to the next; pairStepTables: the same for every
+//   second block, Σ_{2 ≤ j ≤ z+2}.
 // Constant time: tables hold public constants; data index them inside i8x16.swizzle only, never memory.
 // Cost: 2 swizzles for 16 bytes by a GF(256) constant, 6 for 16 elements by one of GF(2^16).
 // Source: D. Cantor, J. Combin. Theory A 50 (1989) 285–300; S. Gao, T. Mateer, IEEE Trans. Inf. Theory 56 (2010)
@@ -19,6 +20,7 @@ const cantorBasis = memory.data<u16>([
 export const byteTables: usize = memory.data(256 * 32, 16);
 export const wordTables: usize = memory.data(16 * 96, 16);
 export const stepTables: usize = memory.data(15 * 96, 16);
+export const pairStepTables: usize = memory.data(14 * 96, 16);
 let ready = false;
 
 export function cantor(i: u32): u32 {
@@ -59,6 +61,14 @@ function wordTable(at: usize, constant: u32): void {
   byteTable(at + 64, fieldMultiply(high, cantor(7), 8));
 }
 
+/** to = Σ_{from ≤ j ≤ last} wordTables[j] */
+function sumTables(to: usize, from: u32, last: u32): void {
+  for (let j = from; j <= last; j++) {
+    const table = wordTables + <usize>j * 96;
+    for (let i: usize = 0; i < 96; i += 16) v128.store(to + i, v128.xor(v128.load(to + i), v128.load(table + i)));
+  }
+}
+
 /** omegaTable: ω_c of c < 256, then ω_{256c}, 16 bits each. */
 const omegaTable: usize = memory.data(1024, 16);
 
@@ -74,13 +84,8 @@ export function prepareField(): void {
   if (ready) return;
   for (let c: u32 = 0; c < 256; c++) byteTable(byteTables + (<usize>c << 5), omega(c));
   for (let j: u32 = 0; j < 16; j++) wordTable(wordTables + <usize>j * 96, cantor(j));
-  for (let z: u32 = 0; z < 15; z++) {
-    const to = stepTables + <usize>z * 96;
-    for (let j: u32 = 1; j <= z + 1; j++) {
-      const from = wordTables + <usize>j * 96;
-      for (let i: usize = 0; i < 96; i += 16) v128.store(to + i, v128.xor(v128.load(to + i), v128.load(from + i)));
-    }
-  }
+  for (let z: u32 = 0; z < 15; z++) sumTables(stepTables + <usize>z * 96, 1, z + 1);
+  for (let z: u32 = 0; z < 14; z++) sumTables(pairStepTables + <usize>z * 96, 2, z + 2);
   for (let c: u32 = 0; c < 256; c++) {
     store<u16>(omegaTable + (<usize>c << 1), <u16>omega(c));
     store<u16>(omegaTable + 512 + (<usize>c << 1), <u16>omega(c << 8));
@@ -105,4 +110,12 @@ export function highNibbles(bytes: v128): v128 {
 @inline
 export function timesByte(bytes: v128, lowTable: v128, highTable: v128): v128 {
   return v128.xor(i8x16.swizzle(lowTable, lowNibbles(bytes)), i8x16.swizzle(highTable, highNibbles(bytes)));
+}
+
+/** 16 bytes times v₁: each pair of bits (x₀, x₁) becomes (x₁, x₀ + x₁). */
+// @ts-ignore: decorator
+@inline
+export function timesV1(bytes: v128): v128 {
+  const low = v128.and(i64x2.shr_u(bytes, 1), i8x16.splat(0x55));
+  return v128.xor(low, v128.and(v128.xor(bytes, i64x2.shl(bytes, 1)), i8x16.splat(<i8>0xaa)));
 }

@@ -7,7 +7,7 @@
 //   b's by v₁ + … + v_{z+1}, z = ctz(b + 1), and so do its tables, which are linear in the constant.
 // Layout: after the stages, group g (bits b, g₂, g₁, g₀ of the index) at base + 2·g·height.
 // Cost: 2 swizzles for 16 bytes and a GF(256) stage, 6 for 32 bytes and a GF(2^16) stage. Source: field.ts; Gao–Mateer IV.
-import { byteTables, stepTables, timesByte, wordTables } from "./field";
+import { byteTables, pairStepTables, stepTables, timesByte, timesV1, wordTables } from "./field";
 
 /** Butterflies of `bytes` bytes (a multiple of 8) with ω_index, index < 256. */
 export function byteButterflies(u: usize, v: usize, bytes: usize, index: u32): void {
@@ -108,7 +108,8 @@ export function wordStages(base: usize, group: u32, levels: u32, w: usize): void
   const height = w << levels;
   for (let i = <i32>levels - 1; i >= 0; i--) {
     const index = groupIndex(group) << (levels - i);
-    wordStage(false, base, height, w << i, 1 << (levels - 1 - i), index);
+    if (w == 8 && i == 0 && levels > 1) narrowStage(false, base, height, 1 << (levels - 1), index);
+    else wordStage(false, base, height, w << i, 1 << (levels - 1 - i), index);
   }
 }
 
@@ -116,7 +117,8 @@ export function inverseWordStages(base: usize, group: u32, levels: u32, w: usize
   const height = w << levels;
   for (let i: i32 = 0; i < <i32>levels; i++) {
     const index = groupIndex(group) << (levels - i);
-    wordStage(true, base, height, w << i, 1 << (levels - 1 - i), index);
+    if (w == 8 && i == 0 && levels > 1) narrowStage(true, base, height, 1 << (levels - 1), index);
+    else wordStage(true, base, height, w << i, 1 << (levels - 1 - i), index);
   }
 }
 
@@ -170,6 +172,60 @@ function wordStage(inverse: bool, base: usize, height: usize, half: usize, block
     }
     u += half;
     const t = stepTables + <usize>ctz(b + 1) * 96;
+    l0 = v128.xor(l0, v128.load(t)); l1 = v128.xor(l1, v128.load(t, 16));
+    s0 = v128.xor(s0, v128.load(t, 32)); s1 = v128.xor(s1, v128.load(t, 48));
+    h0 = v128.xor(h0, v128.load(t, 64)); h1 = v128.xor(h1, v128.load(t, 80));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function lowHalves(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+
+// @ts-ignore: decorator
+@inline
+function highHalves(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+
+/** Stage 0 for rows of 8 bytes: a block's u and v fill one vector, and two blocks, whose constants differ by v₁, go together. */
+// @ts-ignore: decorator
+@inline
+function narrowStage(inverse: bool, base: usize, height: usize, blocks: u32, index: u32): void {
+  let l0 = i64x2.splat(0), l1 = l0, s0 = l0, s1 = l0, h0 = l0, h1 = l0;
+  for (let j: u32 = 0; j < 16; j++) {
+    if (!((index >> j) & 1)) continue;
+    const t = wordTables + <usize>j * 96;
+    l0 = v128.xor(l0, v128.load(t)); l1 = v128.xor(l1, v128.load(t, 16));
+    s0 = v128.xor(s0, v128.load(t, 32)); s1 = v128.xor(s1, v128.load(t, 48));
+    h0 = v128.xor(h0, v128.load(t, 64)); h1 = v128.xor(h1, v128.load(t, 80));
+  }
+  let p = base;
+  for (let b: u32 = 0; b < blocks; b += 2, p += 32) {
+    const first = v128.load(p), second = v128.load(p, 16);
+    const q = p + height;
+    const firstHigh = v128.load(q), secondHigh = v128.load(q, 16);
+    let u = lowHalves(first, second), x = highHalves(first, second);
+    let uHigh = lowHalves(firstHigh, secondHigh), y = highHalves(firstHigh, secondHigh);
+    if (inverse) {
+      x = v128.xor(x, u);
+      y = v128.xor(y, uHigh);
+    }
+    const odd = i64x2(0, -1);
+    const product = timesByte(x, l0, l1);
+    u = v128.xor(u, v128.xor(v128.xor(product, timesByte(y, h0, h1)), v128.and(timesV1(x), odd)));
+    uHigh = v128.xor(uHigh, v128.xor(v128.xor(product, timesByte(v128.xor(x, y), s0, s1)), v128.and(timesV1(y), odd)));
+    if (!inverse) {
+      x = v128.xor(x, u);
+      y = v128.xor(y, uHigh);
+    }
+    v128.store(p, lowHalves(u, x));
+    v128.store(p, highHalves(u, x), 16);
+    v128.store(q, lowHalves(uHigh, y));
+    v128.store(q, highHalves(uHigh, y), 16);
+    const t = pairStepTables + <usize>ctz((b >> 1) + 1) * 96;
     l0 = v128.xor(l0, v128.load(t)); l1 = v128.xor(l1, v128.load(t, 16));
     s0 = v128.xor(s0, v128.load(t, 32)); s1 = v128.xor(s1, v128.load(t, 48));
     h0 = v128.xor(h0, v128.load(t, 64)); h1 = v128.xor(h1, v128.load(t, 80));

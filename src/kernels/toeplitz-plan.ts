@@ -27,8 +27,20 @@ const capacity = { 12: 3840, 14: 12288, 16: 65536 } as const;
 /** Representatives in batches of 128. */
 const batches = { 12: 2, 14: 8, 16: 32.2 } as const;
 
-/** Costs in ns, measured on one core; only their ratios matter. */
-const cost = { product: 52, row: 5.5, foldWide: 56, foldNarrow: 36, transform: 0.011, innerStage: 0.032 } as const;
+/** Nanoseconds on one core of an EPYC, fitted to 90 plans; only their ratios matter. */
+const cost = {
+  /** One product of 128 pairs within Karatsuba, additions included. */
+  product: 75,
+  /** Rows to bit planes, twice, and back, for one coefficient of 128 rows. */
+  planes: 70,
+  /** Fold of one coefficient by α in GF(2^16), by ω in GF(256). */
+  foldWide: 69,
+  foldNarrow: 36,
+  /** One bit through one stage, with the share of the basis conversion. */
+  stage: 0.0112,
+  /** One byte through one stage of the inner transform. */
+  innerStage: 0.055,
+} as const;
 
 /** The plan that the cost model likes best for n bits in and ℓ out. */
 export function planToeplitz(n: number, outputBits: number): ToeplitzPlan {
@@ -67,14 +79,15 @@ function products(size: number): number {
   return 2 * products(half) + products(size - half);
 }
 
+/** Nanoseconds of a plan: two transforms forward and one back, and the products. */
 export function planCost({ m, w, inner }: ToeplitzPlan): number {
-  const transform = cost.transform * m * 2 ** m * w * (w % 16 === 8 ? 1.1 : 1) * (w === 8 ? 1.3 : 1);
+  const transforms = 3 * cost.stage * (m - 5) * 2 ** m * w * (1 + 3.6 / w);
   if (!inner) {
-    const rows = (products(w) * cost.product + w * (cost.foldWide + 12 * cost.row)) * Math.ceil(batches[m]);
-    return transform + rows;
+    const perBatch = products(w) * cost.product + w * cost.foldWide + Math.ceil(w / 16) * 16 * cost.planes;
+    return transforms + Math.ceil(batches[m]) * perBatch;
   }
   const { r, three, block } = inner;
   const points = (three ? 3 : 2) * 2 ** r;
-  const atPoints = points * (products(block) * cost.product + block * (cost.foldNarrow + 12 * cost.row));
-  return transform + batches[m] * (atPoints + 128 * 6 * points * block * (r + 3) * cost.innerStage);
+  const atPoints = points * (products(block) * cost.product + block * (cost.foldNarrow + cost.planes));
+  return transforms + batches[m] * (atPoints + 128 * 6 * points * block * (r + 3) * cost.innerStage);
 }
