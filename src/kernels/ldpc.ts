@@ -19,6 +19,11 @@ export interface DecodeOptions {
   readonly weakest?: number;
   /** Quasi-cyclic path: `tight` (A-min*, default) or `fast` (normalised min-sum). */
   readonly arithmetic?: "tight" | "fast";
+  /**
+   * Short frames that the SIMD decoder misses: `every-way` (default) decodes them again with the other arithmetic and
+   * in floating point, `once` leaves that to further disclosure, which costs less than a second of one core.
+   */
+  readonly effort?: "every-way" | "once";
 }
 
 export interface DecodeResult {
@@ -214,7 +219,7 @@ function decodeInTurn(
   options: DecodeOptions,
 ): Pattern {
   const first = decodeLayered(wasm, code, base, word, target, options);
-  if (first.iterations >= 0 || code.n > shortFrame) return first;
+  if (first.iterations >= 0 || code.n > shortFrame || options.effort === "once") return first;
   const other = options.arithmetic === "fast" ? "tight" : "fast";
   const second = decodeLayered(wasm, code, base, word, target, { ...options, arithmetic: other });
   if (second.iterations >= 0) return second;

@@ -61,6 +61,7 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
         arithmetic: input.arithmetic,
         maxIterations: input.maxIterations,
         weakest: input.weakest,
+        effort: "once",
         known,
       },
     );
