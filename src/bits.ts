@@ -91,17 +91,21 @@ export function xorBits(a: BitString, b: BitString): BitString {
 }
 
 /** Number of ones. */
-export function countOnes(bits: BitString): number {
+export function countOnes({ bytes }: BitString): number {
+  const words = bytes.byteOffset % 4 === 0 ? bytes.length >>> 2 : 0;
+  const wide = new Uint32Array(bytes.buffer, words ? bytes.byteOffset : 0, words);
   let ones = 0;
-  for (const byte of bits.bytes) ones += onesInByte[byte]!;
+  for (let i = 0; i < words; i++) ones += onesIn(wide[i]!);
+  for (let i = words * 4; i < bytes.length; i++) ones += onesIn(bytes[i]!);
   return ones;
 }
 
-const onesInByte = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let ones = 0;
-  for (let rest = byte; rest; rest &= rest - 1) ones++;
-  return ones;
-});
+/** Of a 32-bit word (Warren, Hacker's Delight, 5-1). */
+function onesIn(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
 
 function checkLength(bytes: Uint8Array, length: number): void {
   if (!Number.isSafeInteger(length) || length < 0 || length > bytes.length * 8)

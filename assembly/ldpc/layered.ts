@@ -27,6 +27,12 @@ function boxPlus(a: v128, b: v128, table: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
+function combine(tight: bool, rest: v128, other: v128, table: v128): v128 {
+  return tight ? boxPlus(rest, other, table) : i8x16.min_u(rest, other);
+}
+
+// @ts-ignore: decorator
+@inline
 function scaled(magnitude: v128, alpha: v128): v128 {
   const round = i16x8.splat(128);
   const low = i16x8.shr_u(i16x8.add(i16x8.extmul_low_i8x16_u(magnitude, alpha), round), 8);
@@ -36,15 +42,34 @@ function scaled(magnitude: v128, alpha: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function signed(magnitude: v128, sign: v128): v128 {
-  const negative = i8x16.lt_s(sign, i8x16.splat(0));
+function signed(magnitude: v128, negative: v128): v128 {
   return i8x16.sub(v128.xor(magnitude, negative), negative);
 }
 
-/** One iteration over all layers. alpha 0: tight. Returns how many checks were unsatisfied on the way. */
+/** T = L − R of 16 checks on one edge, kept in R's place until pass 2. */
 // @ts-ignore: decorator
 @inline
-function iterate(code: usize, rows: i32, z: i32, l: usize, r: usize, target: usize, pointers: usize, tables: usize, clip: i32, alpha: i32): i32 {
+function extrinsic(l: v128, message: usize): v128 {
+  const t = i8x16.sub_sat_s(l, v128.load(message));
+  v128.store(message, t);
+  return t;
+}
+
+/** Pass 2 of 16 checks on one edge. `usual` and `own` − `usual` carry the check's sign already. */
+// @ts-ignore: decorator
+@inline
+function answer(at: usize, message: usize, least: v128, usual: v128, gain: v128): void {
+  const t = v128.load(message);
+  const value = i8x16.add(usual, v128.and(gain, i8x16.eq(i8x16.abs(t), least)));
+  const r = signed(value, i8x16.gt_s(i8x16.splat(0), t));
+  v128.store(message, r);
+  v128.store(at, i8x16.add_sat_s(t, r));
+}
+
+/** One iteration over all layers. Returns how many checks were unsatisfied on the way. */
+// @ts-ignore: decorator
+@inline
+function iterate(tight: bool, code: usize, rows: i32, z: i32, l: usize, r: usize, target: usize, pointers: usize, tables: usize, clip: i32, alpha: i32): i32 {
   const table = v128.load(tables);
   const limit = i8x16.splat(<i8>clip);
   const factor = i8x16.splat(<i8>alpha);
@@ -53,6 +78,7 @@ function iterate(code: usize, rows: i32, z: i32, l: usize, r: usize, target: usi
     const degree = load<i32>(code);
     const edges = code + 4;
     const pointersEnd = pointers + (<usize>degree << 2);
+    const pairsEnd = pointers + (<usize>(degree & ~1) << 2);
     for (let e: usize = 0; e < <usize>degree; e++) {
       const column = l + <usize>load<u32>(edges + (e << 3));
       v128.store(column + z, v128.load(column));
@@ -63,69 +89,98 @@ function iterate(code: usize, rows: i32, z: i32, l: usize, r: usize, target: usi
     let events = load<i32>(event);
     event += 4;
     const next = event + (<usize>events << 3);
+    let nextAt = events ? load<i32>(event) : -1;
     for (let k = 0; k < z; k += lanes) {
-      while (events > 0 && load<i32>(event) == k) {
+      while (nextAt == k) {
         const pointer = pointers + (<usize>load<u32>(event, 4) << 2);
         store<u32>(pointer, load<u32>(pointer) - z);
         event += 8;
-        events--;
+        nextAt = --events ? load<i32>(event) : -1;
       }
       let sign0 = v128.load(target), sign1 = v128.load(target, 16);
       let parity0 = sign0, parity1 = sign1;
       let least0 = i8x16.splat(127), least1 = least0, rest0 = least0, rest1 = least0;
       let message = r;
-      for (let p = pointers; p < pointersEnd; p += 4) {
+      let p = pointers;
+      // Two edges a turn: the loop's own work is dear against so few instructions.
+      for (; p < pairsEnd; p += 8) {
         const at = <usize>load<u32>(p) + k;
-        const l0 = v128.load(at), l1 = v128.load(at, 16);
-        const t0 = i8x16.sub_sat_s(l0, v128.load(message)), t1 = i8x16.sub_sat_s(l1, v128.load(message, 16));
-        v128.store(message, t0);
-        v128.store(message, t1, 16);
-        parity0 = v128.xor(parity0, l0);
-        parity1 = v128.xor(parity1, l1);
-        sign0 = v128.xor(sign0, t0);
-        sign1 = v128.xor(sign1, t1);
-        const a0 = i8x16.abs(t0), a1 = i8x16.abs(t1);
-        const other0 = i8x16.max_u(least0, a0), other1 = i8x16.max_u(least1, a1);
-        least0 = i8x16.min_u(least0, a0);
-        least1 = i8x16.min_u(least1, a1);
-        if (alpha == 0) {
-          rest0 = boxPlus(rest0, other0, table);
-          rest1 = boxPlus(rest1, other1, table);
-        } else {
-          rest0 = i8x16.min_u(rest0, other0);
-          rest1 = i8x16.min_u(rest1, other1);
-        }
-        message += lanes;
+        let bits = v128.load(at);
+        let t = extrinsic(bits, message);
+        parity0 = v128.xor(parity0, bits);
+        sign0 = v128.xor(sign0, t);
+        t = i8x16.abs(t);
+        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), table);
+        least0 = i8x16.min_u(least0, t);
+        bits = v128.load(at, 16);
+        t = extrinsic(bits, message + 16);
+        parity1 = v128.xor(parity1, bits);
+        sign1 = v128.xor(sign1, t);
+        t = i8x16.abs(t);
+        rest1 = combine(tight, rest1, i8x16.max_u(least1, t), table);
+        least1 = i8x16.min_u(least1, t);
+        const at2 = <usize>load<u32>(p, 4) + k;
+        bits = v128.load(at2);
+        t = extrinsic(bits, message + 32);
+        parity0 = v128.xor(parity0, bits);
+        sign0 = v128.xor(sign0, t);
+        t = i8x16.abs(t);
+        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), table);
+        least0 = i8x16.min_u(least0, t);
+        bits = v128.load(at2, 16);
+        t = extrinsic(bits, message + 48);
+        parity1 = v128.xor(parity1, bits);
+        sign1 = v128.xor(sign1, t);
+        t = i8x16.abs(t);
+        rest1 = combine(tight, rest1, i8x16.max_u(least1, t), table);
+        least1 = i8x16.min_u(least1, t);
+        message += 64;
+      }
+      if (p < pointersEnd) {
+        const at = <usize>load<u32>(p) + k;
+        let bits = v128.load(at);
+        let t = extrinsic(bits, message);
+        parity0 = v128.xor(parity0, bits);
+        sign0 = v128.xor(sign0, t);
+        t = i8x16.abs(t);
+        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), table);
+        least0 = i8x16.min_u(least0, t);
+        bits = v128.load(at, 16);
+        t = extrinsic(bits, message + 16);
+        parity1 = v128.xor(parity1, bits);
+        sign1 = v128.xor(sign1, t);
+        t = i8x16.abs(t);
+        rest1 = combine(tight, rest1, i8x16.max_u(least1, t), table);
+        least1 = i8x16.min_u(least1, t);
       }
       unsatisfied += popcnt(i8x16.bitmask(parity0)) + popcnt(i8x16.bitmask(parity1));
-      let usual0: v128, usual1: v128, own0: v128, own1: v128;
-      if (alpha == 0) {
-        usual0 = boxPlus(least0, rest0, table);
-        usual1 = boxPlus(least1, rest1, table);
-        own0 = rest0;
-        own1 = rest1;
-      } else {
-        usual0 = scaled(least0, factor);
-        usual1 = scaled(least1, factor);
-        own0 = scaled(rest0, factor);
-        own1 = scaled(rest1, factor);
-      }
+      sign0 = i8x16.gt_s(i8x16.splat(0), sign0);
+      sign1 = i8x16.gt_s(i8x16.splat(0), sign1);
+      let usual0 = tight ? boxPlus(least0, rest0, table) : scaled(least0, factor);
+      let usual1 = tight ? boxPlus(least1, rest1, table) : scaled(least1, factor);
+      const own0 = tight ? rest0 : scaled(rest0, factor);
+      const own1 = tight ? rest1 : scaled(rest1, factor);
       usual0 = i8x16.min_u(usual0, limit);
       usual1 = i8x16.min_u(usual1, limit);
-      own0 = i8x16.min_u(own0, limit);
-      own1 = i8x16.min_u(own1, limit);
+      const gain0 = signed(i8x16.sub(i8x16.min_u(own0, limit), usual0), sign0);
+      const gain1 = signed(i8x16.sub(i8x16.min_u(own1, limit), usual1), sign1);
+      usual0 = signed(usual0, sign0);
+      usual1 = signed(usual1, sign1);
       message = r;
-      for (let p = pointers; p < pointersEnd; p += 4) {
+      for (p = pointers; p < pairsEnd; p += 8) {
         const at = <usize>load<u32>(p) + k;
-        const t0 = v128.load(message), t1 = v128.load(message, 16);
-        const m0 = v128.bitselect(own0, usual0, i8x16.eq(i8x16.abs(t0), least0));
-        const m1 = v128.bitselect(own1, usual1, i8x16.eq(i8x16.abs(t1), least1));
-        const r0 = signed(m0, v128.xor(sign0, t0)), r1 = signed(m1, v128.xor(sign1, t1));
-        v128.store(message, r0);
-        v128.store(message, r1, 16);
-        v128.store(at, i8x16.add_sat_s(t0, r0));
-        v128.store(at, i8x16.add_sat_s(t1, r1), 16);
-        message += lanes;
+        answer(at, message, least0, usual0, gain0);
+        answer(at + 16, message + 16, least1, usual1, gain1);
+        const at2 = <usize>load<u32>(p, 4) + k;
+        answer(at2, message + 32, least0, usual0, gain0);
+        answer(at2 + 16, message + 48, least1, usual1, gain1);
+        message += 64;
+      }
+      if (p < pointersEnd) {
+        const at = <usize>load<u32>(p) + k;
+        answer(at, message, least0, usual0, gain0);
+        answer(at + 16, message + 16, least1, usual1, gain1);
+        message += 32;
       }
       r = message;
       target += lanes;
@@ -137,11 +192,11 @@ function iterate(code: usize, rows: i32, z: i32, l: usize, r: usize, target: usi
 }
 
 function iterateTight(code: usize, rows: i32, z: i32, l: usize, r: usize, target: usize, pointers: usize, tables: usize, clip: i32): i32 {
-  return iterate(code, rows, z, l, r, target, pointers, tables, clip, 0);
+  return iterate(true, code, rows, z, l, r, target, pointers, tables, clip, 0);
 }
 
 function iterateFast(code: usize, rows: i32, z: i32, l: usize, r: usize, target: usize, pointers: usize, tables: usize, clip: i32, alpha: i32): i32 {
-  return iterate(code, rows, z, l, r, target, pointers, tables, clip, alpha | 1);
+  return iterate(false, code, rows, z, l, r, target, pointers, tables, clip, alpha);
 }
 
 /** The last block of a rotated column wrote its first `over` lanes behind the column's end: they belong to its start. */
@@ -224,7 +279,8 @@ export function ldpcSigns(l: usize, columns: i32, z: i32, out: usize): void {
 /** Packed bits to one byte each, 0x00 or 0x80. */
 export function ldpcSpread(bits: usize, count: i32, out: usize): void {
   for (let i = 0; i < count; i += 8) {
-    const byte: u32 = load<u8>(bits + (i >> 3));
-    for (let b = 0; b < 8; b++) store<u8>(out + i + b, <u8>(((byte >> b) & 1) << 7));
+    // The byte in all eight, its bit b alone in byte b, and that to the top by a carry out of seven ones.
+    const own = (<u64>load<u8>(bits + (i >> 3)) * 0x0101010101010101) & 0x8040201008040201;
+    store<u64>(out + i, ((own & 0x7f7f7f7f7f7f7f7f) + 0x7f7f7f7f7f7f7f7f | own) & 0x8080808080808080);
   }
 }

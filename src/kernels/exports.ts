@@ -35,7 +35,15 @@ export interface WasmExports {
   ): number;
   ldpcSigns(l: number, columns: number, z: number, out: number): void;
   ldpcSpread(bits: number, count: number, out: number): void;
-  ldpcSyndrome(code: number, rows: number, z: number, doubled: number, out: number): void;
+  ldpcSyndrome(
+    code: number,
+    rows: number,
+    columns: number,
+    z: number,
+    word: number,
+    doubled: number,
+    out: number,
+  ): void;
   multiply(out: number, a: number, b: number, bytes: number, scratch: number): void;
   multiplyScratch(bytes: number): number;
   siftAlice(

@@ -2,7 +2,7 @@
  * Syndromes and syndrome decoding on an instance: quasi-cyclic codes with circulants in whole vectors on the SIMD path,
  * every other matrix on the general one. `ok` only where H·word = syndrome.
  */
-import { BitString, byteLength } from "../bits.js";
+import { BitString, byteLength, countOnes } from "../bits.js";
 import type { LdpcCode, QuasiCyclic } from "../codes/code.js";
 import { QkdError } from "../errors.js";
 import type { WasmInstance } from "./wasm.js";
@@ -51,16 +51,11 @@ export function syndrome(wasm: WasmInstance, code: LdpcCode, word: BitString): B
   const table = layerTable(wasm, code, base);
   const bytes = base.lifting / 8;
   return wasm.scratch((alloc) => {
-    const stride = 2 * bytes + 8;
-    const doubled = alloc(base.columns * stride + 16);
+    const packed = alloc(word.bytes.length);
+    const doubled = alloc(base.columns * (2 * bytes + 8) + 16);
     const out = alloc(base.rows * bytes);
-    for (let c = 0; c < base.columns; c++) {
-      const column = word.bytes.subarray(c * bytes, (c + 1) * bytes);
-      wasm.u8.set(column, doubled + c * stride);
-      wasm.u8.set(column, doubled + c * stride + bytes);
-      wasm.u8.set(column.subarray(0, 8), doubled + c * stride + 2 * bytes);
-    }
-    wasm.exports.ldpcSyndrome(table, base.rows, base.lifting, doubled, out);
+    wasm.u8.set(word.bytes, packed);
+    wasm.exports.ldpcSyndrome(table, base.rows, base.columns, base.lifting, packed, doubled, out);
     return BitString.from(wasm.u8.subarray(out, out + base.rows * bytes), code.m);
   });
 }
@@ -83,8 +78,8 @@ export function decode(
       : decodeGeneral(wasm, code, word, wanted, options);
   wanted.zeroise();
   const { pattern, iterations, weakest } = found;
+  const corrected = countOnes(pattern);
   const result = xorInto(pattern, word);
-  const corrected = countDifferences(result, word);
   const ok = iterations >= 0 && equal(syndrome(wasm, code, result), target);
   return {
     ok,
@@ -320,12 +315,20 @@ function sparseSyndrome(code: LdpcCode, word: BitString): BitString {
 }
 
 let anonymous = 0;
-const names = new WeakMap<LdpcCode, string>();
+const layers = new WeakMap<LdpcCode, { readonly name: string; readonly data: Uint8Array }>();
+
+function layerTable(wasm: WasmInstance, code: LdpcCode, base: QuasiCyclic): number {
+  let known = layers.get(code);
+  if (!known) {
+    known = { name: `ldpc ${code.id ?? "code"} ${++anonymous}`, data: layersOf(base) };
+    layers.set(code, known);
+  }
+  const { name, data } = known;
+  return wasm.table(name, data.byteLength, (view) => view.set(data));
+}
 
 /** Rows of the base matrix as assembly/ldpc/layered.ts reads them. */
-function layerTable(wasm: WasmInstance, code: LdpcCode, base: QuasiCyclic): number {
-  const name = names.get(code) ?? `ldpc ${code.id ?? "code"} ${++anonymous}`;
-  names.set(code, name);
+function layersOf(base: QuasiCyclic): Uint8Array {
   const words: number[] = [];
   for (let row = 0; row < base.rows; row++) {
     const edges = Array.from(
@@ -340,8 +343,7 @@ function layerTable(wasm: WasmInstance, code: LdpcCode, base: QuasiCyclic): numb
       .sort((a, b) => a.at - b.at);
     words.push(events.length, ...events.flatMap(({ at, edge }) => [at, edge]));
   }
-  const data = Uint32Array.from(words);
-  return wasm.table(name, data.byteLength, (view) => view.set(new Uint8Array(data.buffer)));
+  return new Uint8Array(Uint32Array.from(words).buffer);
 }
 
 function correctionTables(wasm: WasmInstance): number {
@@ -352,7 +354,12 @@ function correctionTables(wasm: WasmInstance): number {
 }
 
 function xorInto(a: BitString, b: BitString): BitString {
-  for (let i = 0; i < a.bytes.length; i++) a.bytes[i]! ^= b.bytes[i]!;
+  const [to, from] = [a.bytes, b.bytes];
+  const words = from.byteOffset % 4 === 0 && to.byteOffset % 4 === 0 ? to.length >>> 2 : 0;
+  const wide = new Uint32Array(to.buffer, words ? to.byteOffset : 0, words);
+  const other = new Uint32Array(from.buffer, words ? from.byteOffset : 0, words);
+  for (let i = 0; i < words; i++) wide[i]! ^= other[i]!;
+  for (let i = words * 4; i < to.length; i++) to[i]! ^= from[i]!;
   return a;
 }
 
@@ -360,10 +367,4 @@ function equal(a: BitString, b: BitString): boolean {
   let difference = 0;
   for (let i = 0; i < a.bytes.length; i++) difference |= a.bytes[i]! ^ b.bytes[i]!;
   return difference === 0;
-}
-
-function countDifferences(a: BitString, b: BitString): number {
-  let count = 0;
-  for (let i = 0; i < a.bytes.length; i++) for (let d = a.bytes[i]! ^ b.bytes[i]!; d; d &= d - 1) count++;
-  return count;
 }
