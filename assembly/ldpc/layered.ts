@@ -237,14 +237,17 @@ function countUnsatisfied(code: usize, rows: i32, z: i32, l: usize, target: usiz
 
 /**
  * Decodes until every check holds or `iterations` are spent. `known`: (address in L, ±127) pairs that are put back after
- * every iteration. alphaFrom 0: tight throughout. Returns the iterations used, or −1.
+ * every iteration. alphaFrom 0: tight throughout. prior 0: goes on with what L and R hold. Returns the iterations used,
+ * or −1.
  */
 export function ldpcDecode(
   code: usize, rows: i32, z: i32, columns: i32, l: usize, r: usize, messages: i32, target: usize, pointers: usize, tables: usize,
   prior: i32, clip: i32, iterations: i32, alphaFrom: i32, alphaTo: i32, ramp: i32, known: usize, knownCount: i32,
 ): i32 {
-  for (let c: usize = 0; c < <usize>columns; c++) memory.fill(l + c * (z + 64), <u8>prior, z);
-  memory.fill(r, 0, messages);
+  if (prior != 0) {
+    for (let c: usize = 0; c < <usize>columns; c++) memory.fill(l + c * (z + 64), <u8>prior, z);
+    memory.fill(r, 0, messages);
+  }
   pin(l, known, knownCount);
   for (let i = 1; i <= iterations; i++) {
     const alpha = alphaFrom == 0 ? 0 : i < ramp ? alphaFrom + ((alphaTo - alphaFrom) * i) / ramp : alphaTo;

@@ -30,7 +30,7 @@ export interface FramePlan {
 export type StartProfile = "fast" | "single" | "balanced" | "incremental";
 
 const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: number }>> = {
-  fast: { asymptotic: 1.135, finite: 4.66 },
+  fast: { asymptotic: 1.12, finite: 4.9 },
   single: { asymptotic: 1.093, finite: 4.66 },
   balanced: { asymptotic: 1.066, finite: 3.5 },
   incremental: { asymptotic: 1.04, finite: 1.6 },

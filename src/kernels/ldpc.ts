@@ -24,6 +24,10 @@ export interface DecodeOptions {
    * in floating point, `once` leaves that to further disclosure, which costs less than a second of one core.
    */
   readonly effort?: "every-way" | "once";
+  /** Quasi-cyclic path, `tight`: where decoding fails, keep the decoder's state for another call. */
+  readonly keepState?: boolean;
+  /** State of an earlier call on the same word and syndrome: goes on from there, with more positions known. */
+  readonly state?: Uint8Array;
 }
 
 export interface DecodeResult {
@@ -33,6 +37,8 @@ export interface DecodeResult {
   /** Bits in which `word` and Bob's word differ. */
   readonly corrected: number;
   readonly weakest?: Uint32Array;
+  /** As secret as the word: to be zeroised. Absent where going on from it is worse than a new start. */
+  readonly state?: Uint8Array<ArrayBuffer>;
 }
 
 const defaultIterations = 60;
@@ -77,16 +83,17 @@ export function decode(
       ? decodeInTurn(wasm, code, base, word, wanted, options)
       : decodeGeneral(wasm, code, word, wanted, options);
   wanted.zeroise();
-  const { pattern, iterations, weakest } = found;
+  const { pattern, iterations, weakest, state } = found;
   const corrected = countOnes(pattern);
   const result = xorInto(pattern, word);
-  const ok = iterations >= 0 && equal(syndrome(wasm, code, result), target);
   return {
-    ok,
+    // Both decoders return an iteration only when the signs satisfy every check, counted exactly.
+    ok: iterations >= 0,
     word: result,
     iterations: iterations < 0 ? (options.maxIterations ?? defaultIterations) : iterations,
     corrected,
     ...(weakest ? { weakest } : {}),
+    ...(state ? { state } : {}),
   };
 }
 
@@ -132,6 +139,7 @@ interface Pattern {
   /** −1: not found. */
   readonly iterations: number;
   readonly weakest?: Uint32Array;
+  readonly state?: Uint8Array<ArrayBuffer>;
 }
 
 function decodeLayered(
@@ -153,15 +161,19 @@ function decodeLayered(
   const prior = Math.min(30, Math.max(2, tight ? Math.ceil(llr - 0.15) : Math.round(4.7 + 1.6 * Math.log(1 / qber))));
   const clip = qber < 0.035 ? 31 : 40;
   const { known } = options;
+  const beliefs = align(columns * stride + 64);
+  const resumed = options.state?.length === beliefs + messages ? options.state : undefined;
   return wasm.scratch((alloc) => {
-    const l = alloc(columns * stride + 64);
-    const r = alloc(messages);
+    // L and R side by side: together they are the decoder's state.
+    const l = alloc(beliefs + messages);
+    const r = l + beliefs;
     const spread = alloc(rows * lifting);
     const packed = alloc(Math.max(target.bytes.length, byteLength(code.n)));
     const pointers = alloc(4096 + lifting + 64);
     const pins = alloc((known?.positions.length ?? 0) * 8);
     wasm.u8.set(target.bytes, packed);
     wasm.exports.ldpcSpread(packed, code.m, spread);
+    if (resumed) wasm.u8.set(resumed, l);
     const view = new DataView(wasm.u8.buffer);
     known?.positions.forEach((position, i) => {
       const column = Math.floor(position / lifting);
@@ -181,7 +193,7 @@ function decodeLayered(
       spread,
       pointers,
       tables,
-      prior,
+      resumed ? 0 : prior,
       clip,
       options.maxIterations ?? defaultIterations,
       alphaFrom!,
@@ -192,10 +204,15 @@ function decodeLayered(
     );
     const weakest =
       iterations < 0 && options.weakest ? leastSure(wasm.u8, l, base, options.weakest, known?.positions) : undefined;
-    wasm.exports.ldpcSigns(l, columns, lifting, packed);
+    const signs = packed;
+    wasm.exports.ldpcSigns(l, columns, lifting, signs);
+    const pattern = BitString.from(wasm.u8.subarray(signs, signs + byteLength(code.n)), code.n);
+    // More wrong bits than twice the expected: the beliefs have collapsed, more known bits would not right them.
+    const keep = options.keepState && tight && iterations < 0 && countOnes(pattern) <= 2 * qber * code.n;
     return {
       ...(weakest ? { weakest } : {}),
-      pattern: BitString.from(wasm.u8.subarray(packed, packed + byteLength(code.n)), code.n),
+      ...(keep ? { state: wasm.u8.slice(l, l + beliefs + messages) } : {}),
+      pattern,
       iterations,
     };
   });
@@ -204,7 +221,7 @@ function decodeLayered(
 /** Frames up to this length are worth every way there is: more disclosure costs them most. */
 const shortFrame = 32_768;
 
-/** The SIMD decoder; short frames that it misses, by its other arithmetic and then in floating point. */
+/** The SIMD decoder; what the fast arithmetic misses, by the tight one; short frames, then in floating point. */
 function decodeInTurn(
   wasm: WasmInstance,
   code: LdpcCode,
@@ -214,13 +231,18 @@ function decodeInTurn(
   options: DecodeOptions,
 ): Pattern {
   const first = decodeLayered(wasm, code, base, word, target, options);
-  if (first.iterations >= 0 || code.n > shortFrame || options.effort === "once") return first;
-  const other = options.arithmetic === "fast" ? "tight" : "fast";
-  const second = decodeLayered(wasm, code, base, word, target, { ...options, arithmetic: other });
-  if (second.iterations >= 0) return second;
+  if (first.iterations >= 0) return first;
+  const fast = options.arithmetic === "fast";
+  const last = code.n > shortFrame || options.effort === "once";
+  if (last && !fast) return first;
+  const second = decodeLayered(wasm, code, base, word, target, { ...options, arithmetic: fast ? "tight" : "fast" });
+  if (last || second.iterations >= 0) return second;
   const third = decodeGeneral(wasm, code, word, target, options);
   return third.iterations >= 0 ? third : first;
 }
+
+/** Largest |L| that a known position has. */
+const surest = 127;
 
 /** Positions of smallest |L| that are not known already, ascending. */
 function leastSure(
@@ -230,25 +252,32 @@ function leastSure(
   count: number,
   known?: Uint32Array,
 ): Uint32Array {
-  const skip = new Uint8Array(columns * lifting);
-  for (const position of known ?? []) skip[position] = 1;
-  const buckets: number[][] = Array.from({ length: 129 }, () => []);
-  for (let c = 0, position = 0; c < columns; c++) {
-    const start = l + c * (lifting + padBytes);
-    for (let i = 0; i < lifting; i++, position++) {
-      const value = (memory[start + i]! << 24) >> 24;
-      if (!skip[position]) buckets[Math.abs(value)]!.push(position);
+  const beliefs = new Int8Array(memory.buffer, l, columns * (lifting + padBytes));
+  const histogram = new Uint32Array(129);
+  for (let c = 0; c < columns; c++)
+    for (let at = c * (lifting + padBytes), end = at + lifting; at < end; at++) histogram[Math.abs(beliefs[at]!)]!++;
+  let [below, bound] = [0, 0];
+  while (bound < surest && below + histogram[bound]! < count) below += histogram[bound++]!;
+  // What is known is pinned to the surest, so it is passed over where those have their turn.
+  const skip = new Set(bound === surest ? known : []);
+  // Spread over the last magnitude taken: its first positions would all lie in the columns of low degree.
+  const step = bound === surest ? 1 : (count - below) / Math.max(1, histogram[bound]!);
+  const chosen: number[] = [];
+  for (let c = 0, owed = 0; c < columns; c++) {
+    const start = c * (lifting + padBytes);
+    for (let i = 0; i < lifting; i++) {
+      const magnitude = Math.abs(beliefs[start + i]!);
+      if (magnitude > bound) continue;
+      if (magnitude === bound) {
+        owed += step;
+        if (owed < 1) continue;
+        owed--;
+      }
+      const position = c * lifting + i;
+      if (!skip.has(position)) chosen.push(position);
     }
   }
-  const chosen: number[] = [];
-  for (const bucket of buckets) {
-    const want = count - chosen.length;
-    if (want <= 0) break;
-    // Spread over the bucket: its first positions would all lie in the columns of low degree.
-    const step = Math.max(1, bucket.length / want);
-    for (let i = 0; i < bucket.length && chosen.length < count; i += step) chosen.push(bucket[Math.floor(i)]!);
-  }
-  return Uint32Array.from(chosen).sort();
+  return Uint32Array.from(chosen.slice(0, count));
 }
 
 /** Damping of each attempt: short irregular codes that swing under one settle under another. */
@@ -363,8 +392,6 @@ function xorInto(a: BitString, b: BitString): BitString {
   return a;
 }
 
-function equal(a: BitString, b: BitString): boolean {
-  let difference = 0;
-  for (let i = 0; i < a.bytes.length; i++) difference |= a.bytes[i]! ^ b.bytes[i]!;
-  return difference === 0;
+function align(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
 }

@@ -13,17 +13,19 @@ export function realBits(f: number, { bits, frames }: FramePlan): number {
 }
 
 /** Packed code words. */
-export function toFrames({ bytes }: BitString, plan: FramePlan): Uint8Array<ArrayBuffer>[] {
-  return Array.from({ length: plan.frames }, (_, f) => {
-    const out = new Uint8Array(byteLength(plan.n));
-    for (let at = f, to = 0; at < bytes.length; at += plan.frames) out[to++] = bytes[at]!;
+export function toFrames({ bytes }: BitString, { frames, n }: FramePlan): Uint8Array<ArrayBuffer>[] {
+  const length = bytes.length;
+  return Array.from({ length: frames }, (_, f) => {
+    const out = new Uint8Array(byteLength(n));
+    for (let at = f, to = 0; at < length; at += frames) out[to++] = bytes[at]!;
     return out;
   });
 }
 
 /** Writes a frame's key bits to their places in the block. */
-export function fromFrame({ bytes }: BitString, frame: Uint8Array, f: number, plan: FramePlan): void {
-  for (let at = f, from = 0; at < bytes.length; at += plan.frames) bytes[at] = frame[from++]!;
+export function fromFrame({ bytes }: BitString, frame: Uint8Array, f: number, { frames }: FramePlan): void {
+  const length = bytes.length;
+  for (let at = f, from = 0; at < length; at += frames) bytes[at] = frame[from++]!;
 }
 
 /** Pre-agreed order of a frame's key bits, each once: what one-way accounting reveals, spread over the frame. */

@@ -8,13 +8,18 @@ import type { ReconcileContext } from "./types.js";
 /** A frame at Bob between its syndrome and its end. */
 export interface Trial {
   readonly frame: OpenFrame;
-  /** Bob's bits, Alice's where she has shown them. */
+  /** Bob's bits. What Alice has shown stays with `frame`: a decoder goes on only with the word that it began with. */
   readonly word: Uint8Array<ArrayBuffer>;
   readonly syndrome: Uint8Array;
   result?: DecodedFrame;
 }
 
 const bitsPerJob = 2 ** 18;
+/** Iterations of an attempt that goes on from the one before. */
+const furtherIterations = 9;
+/** States kept of one block's frames; a frame beyond them starts anew. A state has about 7 bytes a bit. */
+const mostStateBytes = 2 ** 28;
+const stateBytesPerBit = 7;
 
 export async function decodeTrials(
   { executor, signal }: Pick<ReconcileContext, "executor" | "signal">,
@@ -28,11 +33,28 @@ export async function decodeTrials(
   const jobs: Promise<void>[] = [];
   for (let from = 0; from < trials.length; from += each) {
     const batch = trials.slice(from, from + each);
-    const frames = batch.map(({ frame, word, syndrome }) => ({ word: word.slice(), syndrome, ...frame.known }));
+    const frames = batch.map(({ frame, word, syndrome, result }) => ({
+      word: word.slice(),
+      syndrome,
+      ...frame.known,
+      ...(result?.state ? { state: result.state } : {}),
+    }));
+    const further = frames.every(({ state }) => state);
     const job = executor.run(
       "ldpcDecode",
-      { code: plan.code, frames, qber, arithmetic: profile.arithmetic, maxIterations: profile.iterations, weakest },
-      { transfer: frames.map(({ word }) => word.buffer), ...(signal ? { signal } : {}) },
+      {
+        code: plan.code,
+        frames,
+        qber,
+        arithmetic: profile.arithmetic,
+        maxIterations: further ? furtherIterations : profile.iterations,
+        weakest,
+        keepState: weakest > 0 && plan.n * stateBytesPerBit * (batch.at(-1)!.frame.index + 1) <= mostStateBytes,
+      },
+      {
+        transfer: frames.flatMap(({ word, state }) => [word.buffer, ...(state ? [state.buffer] : [])]),
+        ...(signal ? { signal } : {}),
+      },
     );
     jobs.push(
       job.then((decoded) => {

@@ -67,13 +67,18 @@ export class OpenFrame {
     return wanted;
   }
 
-  /** Bob: Alice's bits at these places; they are right in his frame from now on. */
-  learn(places: Uint32Array, values: BitString, frame: Uint8Array): void {
+  /** Bob: Alice's bits at these places. */
+  learn(places: Uint32Array, values: BitString): void {
     places.forEach((place, i) => {
-      const bit = values.get(i);
       this.places.push(place);
-      this.bits.push(bit);
-      frame[place >>> 3] = (frame[place >>> 3]! & ~(1 << (place & 7))) | (bit << (place & 7));
+      this.bits.push(values.get(i));
+    });
+  }
+
+  /** Bob: puts all that Alice has shown into his frame. */
+  correct(frame: Uint8Array): void {
+    this.places.forEach((place, i) => {
+      frame[place >>> 3] = (frame[place >>> 3]! & ~(1 << (place & 7))) | (this.bits[i]! << (place & 7));
     });
   }
 

@@ -133,9 +133,10 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
     open.forEach(({ frame, word: bits }, i) => {
       const wanted = frame.next(rounds, positions[i]);
       ledger.add(frame.shownWhole ? "revealed-frame" : "revealed-bits", wanted.length);
-      frame.learn(wanted, wireBits(values[i]!, wanted.length), bits);
+      frame.learn(wanted, wireBits(values[i]!, wanted.length));
       if (!frame.shownWhole) return;
       framesFailed++;
+      frame.correct(bits);
       fromFrame(result, bits, frame.index, plan);
     });
     rounds++;

@@ -23,6 +23,8 @@ export interface DecodeFrame {
   /** Known positions and their values, packed. */
   readonly positions: Uint32Array;
   readonly values: Uint8Array;
+  /** Where an earlier attempt stopped. */
+  readonly state?: Uint8Array;
 }
 
 export interface DecodeInput {
@@ -33,6 +35,8 @@ export interface DecodeInput {
   readonly maxIterations: number;
   /** Positions wanted of each frame that fails. */
   readonly weakest: number;
+  /** Whether frames that fail come back with their decoder's state. */
+  readonly keepState: boolean;
 }
 
 export interface DecodedFrame {
@@ -40,6 +44,7 @@ export interface DecodedFrame {
   readonly word: Uint8Array;
   readonly iterations: number;
   readonly weakest?: Uint32Array;
+  readonly state?: Uint8Array<ArrayBuffer>;
 }
 
 export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wasm, cancelled }, input) => {
@@ -51,7 +56,7 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
       positions: frame.positions,
       values: BitString.adopt(frame.values.slice(0, byteLength(frame.positions.length)), frame.positions.length),
     };
-    const { ok, word, iterations, weakest } = decode(
+    const { ok, word, iterations, weakest, state } = decode(
       wasm,
       code,
       BitString.adopt(frame.word, code.n),
@@ -63,10 +68,14 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
         weakest: input.weakest,
         effort: "once",
         known,
+        keepState: input.keepState,
+        ...(frame.state ? { state: frame.state } : {}),
       },
     );
     frame.word.fill(0);
-    frames.push({ ok, word: word.bytes, iterations, ...(weakest ? { weakest } : {}) });
+    frame.state?.fill(0);
+    frames.push({ ok, word: word.bytes, iterations, ...(weakest ? { weakest } : {}), ...(state ? { state } : {}) });
   }
-  return { output: { frames }, transfer: frames.map(({ word }) => word.buffer as ArrayBuffer) };
+  const transfer = frames.flatMap(({ word, state }) => [word.buffer as ArrayBuffer, ...(state ? [state.buffer] : [])]);
+  return { output: { frames }, transfer };
 };
