@@ -3,9 +3,10 @@
  * pulses, not from packed words, so that neither implementation is its own judge.
  */
 import fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BitString } from "../../src/bits.js";
 import { type KernelFunctions, loadKernels } from "../../src/kernels/index.js";
+import { InlineExecutor, PoolExecutor } from "../../src/workers/executor.js";
 
 interface Pulse {
   bit: number;
@@ -159,6 +160,50 @@ describe.each(["reference", "wasm"] as const)("sift, %s", (which) => {
       expect(() => sift(slot)).toThrowError(expect.objectContaining({ code: "KERNEL_SIFT_INPUT" }));
     expect(() => kernels.siftBob({ bit: one, basis: pack([0, 1]), same: one, keyBasis: 0 })).toThrowError(
       expect.objectContaining({ code: "KERNEL_SIFT_INPUT" }),
+    );
+  });
+});
+
+describe.each(["one thread", "pool"] as const)("compaction of one end's bits, %s", (which) => {
+  const executor = which === "pool" ? new PoolExecutor(2) : new InlineExecutor();
+  afterAll(() => executor.close());
+
+  async function expectCompacted(seed: number, n: number): Promise<void> {
+    const draw = generator(seed);
+    const rows = Array.from({ length: n }, () => ({
+      bit: draw(2),
+      basis: draw(2),
+      kept: draw(2),
+      spared: draw(8) >> 2,
+    }));
+    const keyBasis = (seed & 1) as 0 | 1;
+    const column = (field: "bit" | "basis" | "kept" | "spared") => pack(rows.map((row) => row[field] & 1)).bytes;
+    const job = executor.run("sift", {
+      count: n,
+      bit: column("bit"),
+      basis: column("basis"),
+      kept: column("kept"),
+      spared: column("spared"),
+      keyBasis,
+    });
+    const { key, keyBits, check, checkBits, spare, spareBits } = await job;
+    const bitsWhere = (choose: (row: (typeof rows)[number]) => boolean) =>
+      text(pack(rows.filter(choose).map((r) => r.bit)));
+    expect(text(BitString.from(key, keyBits))).toBe(bitsWhere((r) => r.kept === 1 && r.basis === keyBasis));
+    expect(text(BitString.from(check, checkBits))).toBe(bitsWhere((r) => r.kept === 1 && r.basis !== keyBasis));
+    expect(text(BitString.from(spare, spareBits))).toBe(bitsWhere((r) => (r.spared & 1) === 1));
+  }
+
+  it("lengths 0 to 130 and awkward ones to 1e5, many jobs in flight", async () => {
+    const lengths = Array.from({ length: 131 }, (_, n) => n).concat([255, 257, 1023, 4097, 65_537, 99_999, 100_000]);
+    await Promise.all(lengths.map((n) => expectCompacted(n + 3, n)));
+  });
+
+  it("random lengths (property)", async () => {
+    const any = fc.record({ seed: fc.integer({ min: 1 }), n: fc.integer({ min: 0, max: 20_000 }) });
+    await fc.assert(
+      fc.asyncProperty(any, ({ seed, n }) => expectCompacted(seed, n)),
+      { numRuns: 40, seed: 20262 },
     );
   });
 });
