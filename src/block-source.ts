@@ -19,8 +19,11 @@ import { type PulseBlock, pulseBlocks } from "./timing/pulse-blocks.js";
 import { acquirePulsesAsAlice, acquirePulsesAsBob, type BobPulses } from "./timing/pulses.js";
 import type { ClockReport, NoLock } from "./timing/types.js";
 
-/** One end's data: events of a tagger, or a preparation record. */
-export type OwnData = { readonly events: AsyncIterable<TagBatch> } | { readonly record: PreparationRecord };
+/** One end's data: events of a tagger, a preparation record, or blocks whose slots the caller has matched already. */
+export type OwnData =
+  | { readonly events: AsyncIterable<TagBatch> }
+  | { readonly record: PreparationRecord }
+  | { readonly matched: LockedSource };
 
 export interface SourceFacts {
   readonly detections?: number;
@@ -54,6 +57,7 @@ export async function lockSource(
   link: Link,
   data: OwnData,
 ): Promise<LockedSource | NoLock> {
+  if ("matched" in data) return data.matched;
   if (link.protocol === "bbm92")
     return role === "alice" ? lockPairs("alice", channel, link, data) : lockPairs("bob", channel, link, data);
   return role === "alice" ? lockRecord(channel, link, data) : lockPulses(channel, link, data);

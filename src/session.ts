@@ -217,11 +217,10 @@ class SessionLife {
   }
 }
 
+/** What anybody on the wire can bring about ends a connection, never this end. */
+const causedByWire: readonly string[] = ["SECURITY_ENDS_DISAGREE", "AUTH_PAD_USED", "AUTH_TOO_MANY_FAILURES"];
+
 /** Failures of this end that another connection cannot mend. */
-function isFatal(error: QkdError): boolean {
-  return (
-    !error.code.startsWith("CHANNEL_") &&
-    error.code !== "SECURITY_ENDS_DISAGREE" &&
-    !error.code.startsWith("RECONCILE_")
-  );
+function isFatal({ code }: QkdError): boolean {
+  return !code.startsWith("CHANNEL_") && !code.startsWith("RECONCILE_") && !causedByWire.includes(code);
 }

@@ -1,7 +1,8 @@
 /**
  * One connection to the peer: frames of CBOR [channel, type, body], many channels on one stream. A channel is a block
  * (its number) or one of the reserved ones below zero. Bounded: a peer can neither open channels nor queue bytes without
- * end. Silence is noticed by a heartbeat.
+ * end. Silence is noticed by a heartbeat, and so is that both ends wait for each other, which only happens where somebody
+ * changed what was said.
  */
 import type { Duplex } from "node:stream";
 import { decode, encode } from "cborg";
@@ -19,6 +20,8 @@ export const syncChannel = -2;
 export const closingChannel = -3;
 const heartbeatChannel = -4;
 
+/** Heartbeats in a row by which the peer only waits, as this end does, before the connection is made anew. */
+const stalledBeats = 3;
 const maxUnopenedChannels = 64;
 const maxQueuedBytes = 256 * 2 ** 20;
 const pauseAboveBytes = 64 * 2 ** 20;
@@ -52,6 +55,8 @@ export class Connection {
   private end!: (reason: QkdError) => void;
   private reason: QkdError | undefined;
   private queued = 0;
+  private framesSent = 0;
+  private stalled = 0;
   private lastSent = Date.now();
   private lastReceived = Date.now();
   bytesSent = 0;
@@ -71,7 +76,8 @@ export class Connection {
     this.timer = setInterval(() => {
       const now = Date.now();
       if (now - this.lastReceived > silenceMs) this.close(gone(`nothing was heard for ${silenceMs} ms`));
-      else if (now - this.lastSent > heartbeatMs) void this.write(encode([heartbeatChannel, "beat", {}]));
+      else if (now - this.lastSent > heartbeatMs)
+        void this.put(encode([heartbeatChannel, "beat", { waiting: this.waiting() }])).catch(() => undefined);
     }, Math.min(heartbeatMs, silenceMs) / 2);
   }
 
@@ -115,11 +121,16 @@ export class Connection {
     this.close(gone("this end closed it"));
   }
 
-  async write(message: Uint8Array): Promise<void> {
+  write(message: Uint8Array): Promise<void> {
+    this.stalled = 0;
+    return this.put(message);
+  }
+
+  private async put(message: Uint8Array): Promise<void> {
     if (this.reason) throw this.reason;
     this.lastSent = Date.now();
     let room = true;
-    for (const part of encodeFrame(message)) {
+    for (const part of encodeFrame(message, this.framesSent++)) {
       this.bytesSent += part.length;
       room = this.stream.write(part);
     }
@@ -161,13 +172,30 @@ export class Connection {
     const [id, type, body] = letter as [unknown, unknown, unknown];
     if (typeof id !== "number" || !Number.isSafeInteger(id) || typeof type !== "string" || type.length > 64)
       throw invalid("its channel or type is malformed");
-    if (id === heartbeatChannel || this.closedChannels.has(id)) return;
+    if (id === heartbeatChannel) {
+      this.beat(body);
+      return;
+    }
+    this.stalled = 0;
+    if (this.closedChannels.has(id)) return;
     const channel = this.channels.get(id) ?? this.create(id);
     this.queued += raw.length;
     if (this.queued > maxQueuedBytes) throw invalid("the peer sends without waiting for answers");
     if (!channel.opened && this.unopened() > maxUnopenedChannels) throw invalid("the peer opens too many blocks");
     if (this.queued > pauseAboveBytes) this.stream.pause();
     channel.put({ type, body, raw });
+  }
+
+  private beat(body: unknown): void {
+    const peerWaits = typeof body === "object" && body !== null && "waiting" in body && body.waiting === true;
+    this.stalled = peerWaits && this.waiting() ? this.stalled + 1 : 0;
+    if (this.stalled >= stalledBeats) this.close(gone("both ends wait for each other"));
+  }
+
+  /** Nothing goes on here until the peer speaks: every block in work is at a receive. */
+  private waiting(): boolean {
+    const opened = [...this.channels.values()].filter((channel) => channel.opened);
+    return opened.some((channel) => channel.waiting) && opened.every(({ id, waiting }) => id < 0 || waiting);
   }
 
   private unopened(): number {
@@ -200,6 +228,10 @@ export class Channel implements BlockChannel {
     readonly id: number,
     private readonly connection: Connection,
   ) {}
+
+  get waiting(): boolean {
+    return this.readers.length > 0;
+  }
 
   async send(type: string, body: object): Promise<void> {
     const raw = encode([this.id, type, body]);

@@ -1,7 +1,8 @@
 /**
- * Frames on a byte stream: u32 length, u32 CRC-32 of the payload, payload (little endian). The CRC only tells line noise
- * early, so that a damaged connection is dropped and made anew; what protects against an attacker is the authentication
- * of the transcript (authentication.ts).
+ * Frames on a byte stream: u32 length, u32 CRC-32 of the payload begun at the frame's number in its direction, payload
+ * (little endian). The CRC tells line noise, and frames lost, doubled or out of order, by the next frame or heartbeat, so
+ * that both ends do not wait for what never comes but make the connection anew; what protects against an attacker is the
+ * authentication of the transcript (authentication.ts).
  */
 import { crc32 } from "node:zlib";
 import { QkdError } from "../errors.js";
@@ -9,12 +10,13 @@ import { QkdError } from "../errors.js";
 const headerBytes = 8;
 export const maxFrameBytes = 64 * 2 ** 20;
 
-export function encodeFrame(payload: Uint8Array): Uint8Array[] {
+/** @param number of the frame among those sent in this direction, from 0 */
+export function encodeFrame(payload: Uint8Array, number: number): Uint8Array[] {
   if (payload.length > maxFrameBytes) throw new RangeError(`frame of ${payload.length} bytes`);
   const header = new Uint8Array(headerBytes);
   const view = new DataView(header.buffer);
   view.setUint32(0, payload.length, true);
-  view.setUint32(4, crc32(payload), true);
+  view.setUint32(4, crc32(payload, number >>> 0), true);
   return [header, payload];
 }
 
@@ -22,6 +24,7 @@ export function encodeFrame(payload: Uint8Array): Uint8Array[] {
 export class FrameDecoder {
   private chunks: Uint8Array[] = [];
   private available = 0;
+  private number = 0;
 
   /** @throws QkdError CHANNEL_CORRUPT on a length out of bounds or a wrong CRC */
   push(chunk: Uint8Array): Uint8Array[] {
@@ -37,7 +40,8 @@ export class FrameDecoder {
       if (this.available < headerBytes + length) return payloads;
       this.take(headerBytes);
       const payload = this.take(length);
-      if (crc32(payload) !== view.getUint32(4, true)) throw corrupt("a frame's check sum is wrong");
+      if (crc32(payload, this.number++ >>> 0) !== view.getUint32(4, true))
+        throw corrupt("a frame's check sum is wrong");
       payloads.push(payload);
     }
   }

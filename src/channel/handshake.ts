@@ -19,7 +19,7 @@ import { wireCount, wireText } from "./schemas.js";
 import type { Role } from "./types.js";
 
 /** Raised where what goes over the wire changes; ends with different versions do not talk. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 const heldSchema = z.strictObject({
   next: wireCount,

@@ -1,0 +1,75 @@
+/** Blocks of sifted slots without dumps and clocks, so that thousands of runs of the protocol are cheap. */
+import { createHash } from "node:crypto";
+import { BitString } from "../../src/bits.js";
+import type { LockedSource, RawBlock } from "../../src/block-source.js";
+import type { BlockSlots } from "../../src/stages/slots.js";
+
+export function mulberry(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+export interface MatchedBlocks {
+  readonly alice: LockedSource;
+  readonly bob: LockedSource;
+}
+
+/** A fifth of the slots is of the check basis. @param qber share of Bob's bits that are flipped */
+export function matchedBlocks(blocks: number, slots: number, qber: number, seed: number): MatchedBlocks {
+  const random = mulberry(seed);
+  const alice: BlockSlots[] = [];
+  const bob: BlockSlots[] = [];
+  for (let index = 0; index < blocks; index++) {
+    const bit = stream(`bits ${seed} ${index}`, slots);
+    const basis = new Uint8Array(slots >>> 3);
+    const noisy = bit.slice();
+    for (let i = 0; i < slots; i++) {
+      if (random(5) === 0) basis[i >>> 3]! |= 1 << (i & 7);
+      if (random(1_000_000) < qber * 1_000_000) noisy[i >>> 3]! ^= 1 << (i & 7);
+    }
+    const own = (bits: Uint8Array) => ({
+      count: slots,
+      basis: BitString.from(basis, slots),
+      bit: BitString.from(bits, slots),
+      vetoed: BitString.zeros(slots),
+    });
+    alice.push({ own: own(bit) });
+    bob.push({ own: own(noisy) });
+  }
+  return { alice: source(alice), bob: source(bob) };
+}
+
+function source(blocks: readonly BlockSlots[]): LockedSource {
+  // A stage may wipe what it was given; another attempt needs the bits again.
+  const raw = (index: number): RawBlock => ({
+    index,
+    slots: () => {
+      const { own, ...rest } = blocks[index]!;
+      const bit = BitString.from(own.bit.bytes, own.count);
+      return Promise.resolve({ ...rest, own: { ...own, bit } });
+    },
+  });
+  return {
+    locked: true,
+    async *blocks() {
+      for (let index = 0; index < blocks.length; index++) yield raw(index);
+    },
+    empty: raw,
+    facts: () => ({}),
+  };
+}
+
+function stream(seed: string, bits: number): Uint8Array {
+  const bytes = new Uint8Array(bits >>> 3);
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const part = createHash("sha512").update(`${seed} ${i}`).digest();
+    bytes.set(part.subarray(0, bytes.length - at), at);
+    at += part.length;
+  }
+  return bytes;
+}
