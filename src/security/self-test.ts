@@ -1,10 +1,11 @@
 /**
- * Start-up known-answer tests: hashes, ciphers, bounds and what a caller adds (kernels). Failing closed: a machine that
+ * Start-up known-answer tests: hashes, ciphers, bounds, kernels and what a caller adds. Failing closed: a machine that
  * gives a wrong answer here gives no key. Under 50 ms.
  */
 import { createCipheriv, createHash } from "node:crypto";
 import { BitString } from "../bits.js";
 import { QkdError } from "../errors.js";
+import { kernelChecks } from "../kernels/self-checks.js";
 import { secretKeyLength } from "./key-length.js";
 import { verificationTag } from "./verification.js";
 
@@ -103,11 +104,11 @@ const checks: readonly SelfCheck[] = [
 ];
 
 /**
- * @param more checks of the caller: kernels against their twins
+ * @param more checks of the caller
  * @throws QkdError KERNEL_SELF_TEST_FAILED naming the check
  */
 export function selfTest(more: readonly SelfCheck[] = []): void {
-  for (const check of [...checks, ...more]) {
+  for (const check of [...checks, ...startedKernels(), ...more]) {
     let got: string;
     try {
       got = check.run();
@@ -115,6 +116,15 @@ export function selfTest(more: readonly SelfCheck[] = []): void {
       throw failed(check.name, cause);
     }
     if (got !== check.expected) throw failed(check.name);
+  }
+}
+
+/** A module that does not even start has failed too. */
+function startedKernels(): readonly SelfCheck[] {
+  try {
+    return kernelChecks();
+  } catch (cause) {
+    throw failed("the kernels' module", cause);
   }
 }
 

@@ -202,6 +202,27 @@ describe("the audit", () => {
     expect(difference).toContain(named);
   });
 
+  it("names every single count that is altered by one", () => {
+    for (const kind of ["key", "test", "testErrors", "keyErrors"] as const) {
+      const told = auditRecord({ ...facts, counts: { ...facts.counts, keyErrors: [11, 12, 13] } });
+      for (const place of [0, 1, 2])
+        for (const by of [1, -1]) {
+          const counts = structuredClone(told.counts) as Record<string, number[]>;
+          counts[kind]![place]! += by;
+          const { same, difference } = recompute({ ...told, counts } as AuditRecord);
+          expect(same, `${kind} ${place}`).toBe(false);
+          expect(difference).toContain(`counts.${kind}`);
+        }
+    }
+    for (const place of record.ledger.keys()) {
+      const ledger = record.ledger.map((each, i) => (i === place ? { ...each, bits: each.bits - 1 } : each));
+      expect(recompute({ ...record, ledger })).toMatchObject({
+        same: false,
+        difference: expect.stringContaining("ledger"),
+      });
+    }
+  });
+
   it("reads files of lines, the last of a block counting, and names what is malformed", () => {
     const line = (value: object) => `${JSON.stringify(value)}\n`;
     const again = { ...record, secretBits: 0, reason: "X" };
