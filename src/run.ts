@@ -208,7 +208,11 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
   session.progress();
 }
 
-/** To the sink, then out of the prepared store; may be repeated. */
+/**
+ * To the sink; then the record that it is there; then out of the prepared store. A crash in between repeats what the
+ * record does not know (sinks are idempotent) or leaves a file that the next start sweeps: never a key that is to be
+ * released and is nowhere.
+ */
 export async function releaseKeys(
   state: RunState,
   sink: KeySink,
@@ -216,8 +220,8 @@ export async function releaseKeys(
   keys: readonly SecretKey[],
 ): Promise<void> {
   for (const key of keys) await sink.store(key);
-  await state.prepared.remove(block);
   await state.mark(block, "released");
+  await state.prepared.remove(block);
 }
 
 /** No key-dependent bit leaves before the journal counts it: an attempt after a crash starts from what was disclosed. */

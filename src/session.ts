@@ -210,8 +210,8 @@ class SessionLife {
     for (const block of state.held().prepared) {
       if (exists.has(block)) await state.mark(block, "committed");
       else {
-        await state.prepared.remove(block);
         await state.mark(block, "closed");
+        await state.prepared.remove(block);
       }
     }
   }

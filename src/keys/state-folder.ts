@@ -34,8 +34,13 @@ export async function openStateFolder(
   if (!head) await journal.append({ version, identity });
   else checkHead(head, identity, folder);
   const states = { records: records as StateRecord[], append: (record: StateRecord) => journal.append(record) };
+  const prepared = new PreparedStore(folder, secret);
+  const state = new RunState(states, prepared);
+  // Left by a crash between a record and the removal that follows it, or between a key's file and its record.
+  for (const block of await prepared.blocks())
+    if (!["prepared", "committed"].includes(state.block(block).status)) await prepared.remove(block);
   return {
-    state: new RunState(states, new PreparedStore(folder, secret)),
+    state,
     marksCopy: join(folder, "pads.json"),
     close: () => journal.close(),
   };

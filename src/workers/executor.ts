@@ -112,8 +112,12 @@ export class PoolExecutor extends TrackedExecutor {
     }
   }
 
-  protected override end(): Promise<void> {
-    return this.pool.destroy();
+  protected override async end(): Promise<void> {
+    // A worker terminated while it loads its module can abort the whole process (Node 20): each answers once before.
+    const cancel = new Int32Array(new SharedArrayBuffer(4));
+    const answers = Array.from({ length: this.workers }, () => this.pool.run({ name: "", input: {}, cancel }));
+    await Promise.allSettled(answers);
+    await this.pool.destroy();
   }
 }
 
