@@ -170,7 +170,7 @@ const linkSchema = z.strictObject({
         .gt(0)
         .max(1)
         .default(0.2)
-        .describe("largest deviation of Bob's share of a basis from the mean share"),
+        .describe("largest deviation of the check basis' share from its mean in earlier blocks"),
       qberJump: z
         .number()
         .gt(0)

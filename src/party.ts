@@ -10,7 +10,7 @@ import { randomUUID } from "node:crypto";
 import { type BitString, countOnes, xorBits } from "./bits.js";
 import { splitKey } from "./keys/split.js";
 import type { SecretKey } from "./keys/types.js";
-import { alarmsOf } from "./stages/alarms.js";
+import { alarmsOf, type EarlierBlock } from "./stages/alarms.js";
 import { type Amplified, amplifyAsAlice, amplifyAsBob } from "./stages/amplify.js";
 import { type CommitRecords, commitAsAlice, commitAsBob } from "./stages/commit.js";
 import type { BlockReason, StageContext } from "./stages/context.js";
@@ -27,6 +27,8 @@ export interface BlockWork extends StageContext {
   readonly roundTripSeconds: number;
   /** Alice: error rate of the key basis in earlier blocks, where it is known. */
   readonly keyQber: number | undefined;
+  /** Blocks before this one that have ended, in order, for alarms. */
+  readonly earlier: readonly EarlierBlock[];
   /** What goes into every key beside its bits. */
   metadata(bits: number): Omit<SecretKey, "id" | "bytes" | "bits">;
   /** Runs a stage; its time goes to the report. */
@@ -90,7 +92,7 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
   try {
     const sifted = await work.timed("sift", () => end.sift(work, slots));
     secrets.push(sifted.key);
-    const alarms = alarmsOf(work.link, slots, sifted);
+    const alarms = alarmsOf(work.link, slots, sifted, work.earlier);
     const known = { slots, sifted: withoutKey(sifted), alarms, keys: [] };
 
     const estimate = await work.timed("estimate", () => end.estimate(work, sifted, alarms));

@@ -11,6 +11,7 @@ import type { KeySink, SecretKey } from "./keys/types.js";
 import type { Link } from "./link.js";
 import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "./party.js";
 import type { RandomSource } from "./random.js";
+import type { BlockRow } from "./report/rows.js";
 import type { RunState } from "./run-state.js";
 import { LeakLedger } from "./security/index.js";
 import type { Session } from "./session.js";
@@ -173,6 +174,7 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
     signal: session.signal,
     roundTripSeconds: session.roundTripSeconds,
     keyQber: undefined,
+    earlier: (state.rows as unknown as BlockRow[]).filter((row) => row.index < index),
     metadata: (bits) => options.metadata(bits, index),
     async timed(stage, run) {
       const began = performance.now();

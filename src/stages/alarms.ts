@@ -7,6 +7,14 @@ import type { BlockReason } from "./context.js";
 import type { SiftedBlock } from "./sift.js";
 import type { BlockSlots } from "./slots.js";
 
+/** Public counts of a block that ended before, alarmed or not. */
+export interface EarlierBlock {
+  readonly siftedBits: number;
+  readonly checkBits: number;
+  readonly checkErrors: number;
+  readonly pulses?: number;
+}
+
 /** Within a basis the two bits are equally likely, so their detectors' counts show their efficiencies. */
 function unequalDetectors({ clicks }: BlockSlots, ratio: number): boolean {
   return [0, 1].some((basis) => {
@@ -19,7 +27,13 @@ function unequalDetectors({ clicks }: BlockSlots, ratio: number): boolean {
 /** Below this many counts a ratio says nothing: six sigma of a fair coin stay inside 0.1 from here. */
 const enough = 1000;
 
-export function alarmsOf(link: Link, slots: BlockSlots, block: SiftedBlock): BlockReason[] {
+/** @param earlier blocks before this one, in order */
+export function alarmsOf(
+  link: Link,
+  slots: BlockSlots,
+  block: SiftedBlock,
+  earlier: readonly EarlierBlock[],
+): BlockReason[] {
   const limits = link.alarms;
   const found: BlockReason[] = [];
   const clicks = slots.clicks;
@@ -33,5 +47,36 @@ export function alarmsOf(link: Link, slots: BlockSlots, block: SiftedBlock): Blo
   const test = block.nTest.reduce((sum, n) => sum + n, 0);
   const unbalanced = (ones: number, n: number) => n >= enough && Math.abs(ones / n - 0.5) > limits.bitImbalance;
   if (unbalanced(block.onesKey, key) || unbalanced(block.onesTest, test)) found.push("ALARM_BIT_IMBALANCE");
+  const errors = block.mTest.reduce((sum, m) => sum + m, 0);
+  const now = { siftedBits: key + test, checkBits: test, checkErrors: errors };
+  found.push(...changes(link, { ...now, ...(slots.pulses ? { pulses: slots.pulses } : {}) }, earlier));
   return found;
+}
+
+/** What changed suddenly since the blocks before; a first block has nothing to be compared with. */
+function changes({ alarms: limits }: Link, now: EarlierBlock, earlier: readonly EarlierBlock[]): BlockReason[] {
+  const found: BlockReason[] = [];
+  const usable = earlier.filter(({ siftedBits }) => siftedBits >= enough);
+  const last = usable.at(-1);
+  if (!last || now.siftedBits < enough) return found;
+
+  const mean = usable.reduce((sum, each) => sum + each.checkBits / each.siftedBits, 0) / usable.length;
+  if (Math.abs(now.checkBits / now.siftedBits - mean) > limits.basisImbalance) found.push("ALARM_BASIS_IMBALANCE");
+
+  const tested = usable.filter(({ checkBits }) => checkBits >= enough).at(-1);
+  if (tested && now.checkBits >= enough) {
+    const jump = now.checkErrors / now.checkBits - tested.checkErrors / tested.checkBits;
+    if (Math.abs(jump) > limits.qberJump) found.push("ALARM_QBER_JUMP");
+  }
+  if (rateChanged(now, last, usable, limits.rateChange)) found.push("ALARM_RATE_CHANGE");
+  return found;
+}
+
+/** Without pulses to count, a block may be short because the dump begins or ends in it: then only a rise tells. */
+function rateChanged(now: EarlierBlock, last: EarlierBlock, all: readonly EarlierBlock[], most: number): boolean {
+  if (now.pulses && last.pulses) {
+    const ratio = now.siftedBits / now.pulses / (last.siftedBits / last.pulses);
+    return ratio > most || ratio < 1 / most;
+  }
+  return all.length > 1 && now.siftedBits > most * Math.max(...all.map(({ siftedBits }) => siftedBits));
 }

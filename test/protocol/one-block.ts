@@ -8,6 +8,7 @@ import type { Link } from "../../src/link.js";
 import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "../../src/party.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
+import type { EarlierBlock } from "../../src/stages/alarms.js";
 import type { Executor } from "../../src/workers/executor.js";
 import { matchedBlocks } from "./matched.js";
 
@@ -66,7 +67,7 @@ const gone = () => new QkdError("CHANNEL_CLOSED", "The other end is gone.");
 export async function oneBlock(
   link: Link,
   executor: Executor,
-  data: { qber: number; slots: number; seed: number },
+  data: { qber: number; slots: number; seed: number; earlier?: Partial<Record<Role, readonly EarlierBlock[]>> },
   change: Change,
 ): Promise<Record<Role, EndResult>> {
   const boxes = { alice: new Box(), bob: new Box() };
@@ -100,6 +101,7 @@ export async function oneBlock(
       signal: new AbortController().signal,
       roundTripSeconds: 0,
       keyQber: undefined,
+      earlier: data.earlier?.[role] ?? [],
       metadata: () => ({}) as never,
       timed: (_stage, run) => run(),
       seeded: async () => undefined,
