@@ -88,7 +88,7 @@ export const bob: EndStages = {
 };
 
 export async function distillBlock(end: EndStages, work: BlockWork, slots: BlockSlots): Promise<BlockOutcome> {
-  const secrets: BitString[] = [];
+  const secrets: BitString[] = [slots.own.bit];
   try {
     const sifted = await work.timed("sift", () => end.sift(work, slots));
     secrets.push(sifted.key);

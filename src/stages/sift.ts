@@ -145,7 +145,7 @@ async function sortSlots(
     spared,
     keyBasis,
   } as const;
-  const sifted = await executor.run("sift", input);
+  const sifted = await executor.run("sift", input).finally(() => input.bit.fill(0));
   const intensities = new Uint8Array(sifted.keyBits + sifted.checkBits);
   const isKey = new Uint8Array(intensities.length);
   for (let i = 0, at = 0; i < own.count; i++) {
