@@ -1,5 +1,9 @@
 // The module's exports and nothing else. One line a kernel file.
 export { xorInto } from "./bits";
+export { cascadeAliceAsk, cascadeAliceGo, cascadeAliceList, cascadeAliceOwed, cascadeAliceStart } from "./cascade/alice";
+export { cascadeBobAsk, cascadeBobLoad, cascadeBobStart, cascadeBobTake, cascadeBobWord } from "./cascade/bob";
+export { cascadeMix } from "./cascade/order";
+export { cascadeTag, cascadeTagTable } from "./cascade/tag";
 export { multiply, multiplyScratch } from "./gf2/multiply";
 export { ldpcDecodeGeneral } from "./ldpc/general";
 export { ldpcDecode, ldpcSigns, ldpcSpread } from "./ldpc/layered";

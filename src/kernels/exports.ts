@@ -2,6 +2,19 @@
 export interface WasmExports {
   readonly memory: WebAssembly.Memory & { readonly buffer: ArrayBuffer };
   heapBase(): number;
+  cascadeAliceAsk(frame: number, requests: number, count: number, out: number): number;
+  cascadeAliceGo(frame: number, directions: number, out: number): number;
+  cascadeAliceList(frame: number, requests: number, count: number, out: number): number;
+  cascadeAliceOwed(frame: number): number;
+  cascadeAliceStart(frame: number, level: number, out: number, scratch: number): void;
+  cascadeBobAsk(frame: number): number;
+  cascadeBobLoad(frame: number, source: number): void;
+  cascadeBobStart(frame: number, level: number, answers: number, mine: number, scratch: number): void;
+  cascadeBobTake(frame: number, answers: number, found: number): void;
+  cascadeBobWord(frame: number, out: number): void;
+  cascadeMix(words: number, groups: number): void;
+  cascadeTag(data: number, shift: number, words: number, table: number): bigint;
+  cascadeTagTable(key: bigint, table: number): void;
   ldpcDecode(
     code: number,
     rows: number,

@@ -31,6 +31,7 @@ export class WasmInstance {
   u8!: Uint8Array<ArrayBuffer>;
   private top = 0;
   private depth = 0;
+  private holding = false;
   private bottom = 0;
   private tables = new Map<string, number>();
 
@@ -82,8 +83,25 @@ export class WasmInstance {
       const start = Math.max(mark, this.bottom);
       this.u8.fill(0, start, this.top);
       this.top = start;
-      if (this.depth === 0 && this.memoryBytes > keepBytes) this.instantiate();
+      if (this.depth === 0 && !this.holding && this.memoryBytes > keepBytes) this.instantiate();
     }
+  }
+
+  /** Zeroised memory that stays: state of a kernel over many calls, until `wipe`. */
+  hold(bytes: number): number {
+    if (this.depth > 0) throw new Error("memory to be held asked for inside scratch");
+    this.holding = true;
+    const address = this.take(bytes);
+    this.bottom = this.top;
+    return address;
+  }
+
+  /** Zeroises all memory and forgets tables and what was held. */
+  wipe(): void {
+    this.refresh();
+    this.u8.fill(0);
+    this.holding = false;
+    this.instantiate();
   }
 
   private take(bytes: number): number {

@@ -25,8 +25,8 @@ export class CascadeTag {
     }
   }
 
-  /** @param bits one bit a byte */
-  of(bits: Uint8Array): [number, number] {
+  /** @param bits one bit a byte @returns 8 bytes, little-endian */
+  of(bits: Uint8Array): Uint8Array {
     let lo = 0;
     let hi = 0;
     for (let at = Math.ceil(bits.length / 64) * 64 - 64; at >= 0; at -= 64) {
@@ -44,6 +44,10 @@ export class CascadeTag {
       lo = nextLo;
       hi = nextHi;
     }
-    return [lo >>> 0, hi >>> 0];
+    const out = new Uint8Array(8);
+    const view = new DataView(out.buffer);
+    view.setUint32(0, lo >>> 0, true);
+    view.setUint32(4, hi >>> 0, true);
+    return out;
   }
 }

@@ -1,277 +1,379 @@
 /**
- * Cascade on one frame, in plain TypeScript: Alice answers parities, Bob searches (KERNELS.md E; FORMULAS.md 5b).
- * A pass is a public permutation cut into blocks of k bits. Bob's tree of a pass is a bitmap of known boundaries; a leaf
- * is the interval between neighbouring ones, and `odd` marks (at its start) a leaf whose parity differs from Alice's.
- * A corrected bit toggles one leaf in every started pass, so blocks of earlier passes are reused without bookkeeping.
- * Memory a frame of n bits and pass: Alice n bytes, Bob 1.4 n bytes, and 8 n bytes of permutation shared by all frames.
+ * Cascade on one frame, in plain TypeScript: the twin of assembly/cascade, one byte a bit, every rule spelled out
+ * (KERNELS.md E; FORMULAS.md 5b). A pass is a public order of the frame's bits cut into blocks of a power of two. Bob
+ * knows where leaves begin (`bounds`) and which of them differ in parity from Alice's (`odd`, at their start). A corrected
+ * bit toggles one leaf in every pass that has begun, so blocks of earlier passes are reused without bookkeeping.
  */
+import {
+  type AliceHalf,
+  type Answer,
+  type BobHalf,
+  type FrameShape,
+  packRequest,
+  type Request,
+} from "../cascade-halves.js";
+import type { CascadeOrder, CascadeOrders } from "../cascade-order.js";
+import { CascadeTag } from "./cascade-tag.js";
 
-export interface Interval {
-  readonly pass: number;
-  readonly start: number;
-  readonly length: number;
-  /** All index-bit parities of the interval at once, instead of its one parity. */
-  readonly oneShot: boolean;
+/** Place of frame bit x, and the inverse, of every bit. */
+function tables(order: CascadeOrder, length: number): { to: Uint32Array; from: Uint32Array } {
+  const to = Uint32Array.from({ length }, (_, x) => placeOf(order, x));
+  const from = new Uint32Array(length);
+  to.forEach((y, x) => {
+    from[y] = x;
+  });
+  return { to, from };
 }
 
-/** Number of bits that Alice sends for one interval. */
-export function answerBits(request: Interval): number {
-  return request.oneShot ? indexBits(request.length) : 1;
-}
-
-export function indexBits(length: number): number {
-  return length <= 1 ? 0 : 32 - Math.clz32(length - 1);
-}
-
-/** Public permutations of one frame length from a seed, made when first used. */
-export class CascadePermutations {
-  private readonly made: { to: Uint32Array; from: Uint32Array }[] = [];
-  constructor(
-    readonly length: number,
-    private readonly seed: Uint32Array,
-  ) {}
-
-  /** `to[x]` is the place of frame bit x in this pass, `from` the inverse. */
-  pass(pass: number): { to: Uint32Array; from: Uint32Array } {
-    this.made[pass] ??= this.make(pass);
-    return this.made[pass];
+function placeOf(order: CascadeOrder, x: number): number {
+  if (order.kind === "identity") return x;
+  if (order.kind === "table") return order.to[x]!;
+  let [word, bit] = [x >>> 6, x & 63];
+  for (const round of [0, 1]) {
+    const entry = order.to[round]![word]!;
+    const place = entry >>> 6;
+    const rotated = (bit + entry) & 63;
+    // Transposed: bit b of word g + i goes to bit i of word g + b.
+    [word, bit] = [(place & ~63) | rotated, place & 63];
   }
-
-  private make(pass: number): { to: Uint32Array; from: Uint32Array } {
-    const random = sfc32(this.seed, pass);
-    const from = Uint32Array.from({ length: this.length }, (_, i) => i);
-    for (let i = this.length - 1; i > 0; i--) {
-      const j = Math.floor((random() / 2 ** 32) * (i + 1));
-      const kept = from[i]!;
-      from[i] = from[j]!;
-      from[j] = kept;
-    }
-    const to = new Uint32Array(this.length);
-    for (let i = 0; i < this.length; i++) to[from[i]!] = i;
-    return { to, from };
-  }
+  return (order.to[2]![word]! << 6) | bit;
 }
 
-/** Small fast counter generator (sfc32); public shuffling only, nothing secret comes from it. */
-function sfc32(seed: Uint32Array, stream: number): () => number {
-  let [a, b, c, d] = [seed[0]! ^ stream, seed[1]!, seed[2]!, seed[3]! | 1];
-  const next = () => {
-    const t = (a + b + d) | 0;
-    d = (d + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + t) | 0;
-    return t >>> 0;
-  };
-  for (let i = 0; i < 16; i++) next();
-  return next;
+function unpack(bytes: Uint8Array, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (bytes[i >>> 3]! >>> (i & 7)) & 1);
 }
 
-/** Alice's half: prefix parities of her word in each pass. */
-export class CascadeAlice {
-  private readonly prefix: Uint8Array[] = [];
+function pack(bits: ArrayLike<number>): Uint8Array {
+  const out = new Uint8Array((bits.length + 7) >>> 3);
+  for (let i = 0; i < bits.length; i++) out[i >>> 3]! |= bits[i]! << (i & 7);
+  return out;
+}
+
+function answerOf(bits: readonly number[]): Answer {
+  return { bytes: pack(bits), bits: bits.length };
+}
+
+function parityOf(bits: Uint8Array, start: number, length: number): number {
+  let parity = 0;
+  for (let i = start; i < start + length; i++) parity ^= bits[i]!;
+  return parity;
+}
+
+/** XOR of the indices, inside the leaf, of its set bits. */
+function indexSum(bits: Uint8Array, start: number, length: number): number {
+  let sum = 0;
+  for (let i = 0; i < length; i++) if (bits[start + i]) sum ^= i;
+  return sum;
+}
+
+export class CascadeAlice implements AliceHalf {
+  private readonly bits: Uint8Array;
+  private readonly ordered: Uint8Array[] = [];
+  private listed: { pass: number; start: number; level: number }[] = [];
+
   constructor(
-    private readonly bits: Uint8Array,
-    private readonly permutations: CascadePermutations,
-  ) {}
+    private readonly shape: FrameShape,
+    private readonly orders: CascadeOrders,
+    word: Uint8Array,
+  ) {
+    this.bits = unpack(word, shape.length);
+  }
 
   get length(): number {
-    return this.bits.length;
+    return this.shape.length;
   }
   get passes(): number {
-    return this.prefix.length;
+    return this.ordered.length;
   }
 
-  startPass(): void {
-    const { from } = this.permutations.pass(this.prefix.length);
-    const prefix = new Uint8Array(this.length + 1);
-    for (let i = 0; i < this.length; i++) prefix[i + 1] = prefix[i]! ^ this.bits[from[i]!]!;
-    this.prefix.push(prefix);
+  start(level: number): Answer {
+    const { from } = tables(this.orders.pass(this.passes), this.length);
+    const ordered = Uint8Array.from(from, (x) => this.bits[x]!);
+    this.ordered.push(ordered);
+    this.listed = [];
+    const parities: number[] = [];
+    for (let start = 0; start < this.length; start += 2 ** level) parities.push(parityOf(ordered, start, 2 ** level));
+    return answerOf(parities);
   }
 
-  /** Answer bits, least significant index first for a one-shot. */
-  answer({ pass, start, length, oneShot }: Interval, put: (bit: number) => void): void {
-    const prefix = this.prefix[pass]!;
-    if (!oneShot) {
-      put(prefix[start]! ^ prefix[start + length]!);
-      return;
+  list(requests: Uint32Array): Answer | undefined {
+    this.listed = [];
+    if (requests.length > this.shape.capacity) return undefined;
+    const leaves = Array.from(requests, read);
+    const right = leaves.every((leaf) => !leaf.shot && leaf.pass === leaves[0]!.pass && this.holds(leaf));
+    if (!right) return undefined;
+    this.listed = leaves;
+    return this.leftHalves();
+  }
+
+  owed(): number {
+    return this.listed.filter(({ level }) => level > 1).length;
+  }
+
+  go(directions: Uint8Array): Answer {
+    const right = unpack(directions, this.owed());
+    this.listed = this.listed
+      .filter(({ level }) => level > 1)
+      .map(({ pass, start, level }, i) => ({ pass, start: start + right[i]! * 2 ** (level - 1), level: level - 1 }));
+    return this.leftHalves();
+  }
+
+  private leftHalves(): Answer {
+    return answerOf(
+      this.listed.map(({ pass, start, level }) => parityOf(this.ordered[pass]!, start, 2 ** (level - 1))),
+    );
+  }
+
+  ask(requests: Uint32Array): Answer | undefined {
+    const answers: number[] = [];
+    for (const leaf of Array.from(requests, read)) {
+      if (!this.holds(leaf)) return undefined;
+      const { pass, start, level, shot } = leaf;
+      const bits = this.ordered[pass]!;
+      if (shot) {
+        const sum = indexSum(bits, start, 2 ** level);
+        for (let j = 0; j < level; j++) answers.push((sum >>> j) & 1);
+      } else answers.push(parityOf(bits, start, 2 ** (level - 1)));
     }
-    let sum = 0;
-    for (let i = 0; i < length; i++) if (prefix[start + i] !== prefix[start + i + 1]) sum ^= i;
-    for (let j = 0; j < indexBits(length); j++) put((sum >>> j) & 1);
+    return answerOf(answers);
   }
 
+  private holds({ pass, start, level }: { pass: number; start: number; level: number }): boolean {
+    return pass < this.passes && level > 0 && start % 2 ** level === 0 && start + 2 ** level <= this.length;
+  }
+
+  tag(key: Uint8Array): Uint8Array {
+    return new CascadeTag(key).of(this.bits);
+  }
+  word(): Uint8Array {
+    return pack(this.bits);
+  }
   zeroise(): void {
     this.bits.fill(0);
-    for (const prefix of this.prefix) prefix.fill(0);
+    for (const bits of this.ordered) bits.fill(0);
   }
+}
+
+function read(request: number): { pass: number; start: number; level: number; shot: boolean } {
+  return {
+    start: request >>> 9,
+    pass: (request >>> 5) & 15,
+    shot: (request & 16) !== 0,
+    level: request & 15,
+  };
 }
 
 interface Pass {
   readonly to: Uint32Array;
   readonly from: Uint32Array;
   readonly bits: Uint8Array;
-  readonly bounds: Uint32Array;
-  readonly odd: Uint32Array;
-  readonly shot: Uint32Array;
-  /** Starts of leaves that became odd; some may be even again, some twice. */
+  readonly bounds: Uint8Array;
+  readonly odd: Uint8Array;
+  readonly shot: Uint8Array;
+  /** Starts of leaves that became odd, in that order; some may be even again, some twice. */
   queue: number[];
 }
 
-/** Bob's half. `requests()` says what to ask, `take()` digests the answers; no request: every leaf is even. */
-export class CascadeBob {
-  private readonly passes: Pass[] = [];
-  private asked: Interval[] = [];
-  corrections = 0;
+interface Leaf {
+  readonly pass: number;
+  readonly start: number;
+  readonly level: number;
+}
+
+export class CascadeBob implements BobHalf {
+  private readonly started: Pass[] = [];
+  private readonly bits: Uint8Array;
+  /** Leaves of one pass that are searched alone, to the end; no longer odd in its books. */
+  private alone: Leaf[] = [];
+  private directions: number[] = [];
+  private together: (Leaf & { readonly oneShot: boolean })[] = [];
+  private units: { pass: Pass; start: number }[] = [];
+  private corrections = 0;
+  failed = false;
 
   constructor(
-    private readonly bits: Uint8Array,
-    private readonly permutations: CascadePermutations,
-    /** With at most this many odd leaves all passes go on together, in one-shots (KERNELS.md E, 6). */
+    private readonly shape: FrameShape,
+    private readonly orders: CascadeOrders,
+    word: Uint8Array,
     private readonly togetherBelow: number,
-  ) {}
+  ) {
+    this.bits = unpack(word, shape.length);
+  }
 
   get length(): number {
-    return this.bits.length;
+    return this.shape.length;
   }
-  get passCount(): number {
-    return this.passes.length;
-  }
-  get word(): Uint8Array {
-    return this.bits;
+  get passes(): number {
+    return this.started.length;
   }
 
-  startPass(blockBits: number, parity: () => number): void {
-    const { to, from } = this.permutations.pass(this.passes.length);
-    const n = this.length;
-    const words = (n + 31) >>> 5;
-    const bits = new Uint8Array(n);
-    for (let i = 0; i < n; i++) bits[i] = this.bits[from[i]!]!;
-    const make = () => new Uint32Array(words);
-    const pass: Pass = { to, from, bits, bounds: make(), odd: make(), shot: make(), queue: [] };
-    for (let start = 0; start < n; start += blockBits) {
-      flip(pass.bounds, start);
-      if (parityOf(bits, start, Math.min(start + blockBits, n)) !== parity()) {
-        flip(pass.odd, start);
-        pass.queue.push(start);
+  start(level: number, answers: Uint8Array): void {
+    const { to, from } = tables(this.orders.pass(this.passes), this.length);
+    const map = () => new Uint8Array(this.length);
+    const bits = Uint8Array.from(from, (x) => this.bits[x]!);
+    const pass: Pass = { to, from, bits, bounds: map(), odd: map(), shot: map(), queue: [] };
+    const blocks = this.length / 2 ** level;
+    const theirs = unpack(answers, blocks);
+    for (let block = 0; block < blocks; block++) {
+      const start = block * 2 ** level;
+      pass.bounds[start] = 1;
+      if (parityOf(bits, start, 2 ** level) === theirs[block]) continue;
+      pass.odd[start] = 1;
+      this.push(pass, start);
+    }
+    this.started.push(pass);
+  }
+
+  next(): Request {
+    if (this.alone.length > 0)
+      return { kind: "go", directions: pack(this.directions), answerBits: this.directions.length };
+    this.correctUnits();
+    for (const pass of this.started) pass.queue = [...new Set(pass.queue)].filter((start) => pass.odd[start]);
+    const open = this.started.reduce((sum, { queue }) => sum + queue.length, 0);
+    if (open === 0 || this.failed) return { kind: "none" };
+    if (open > this.togetherBelow) {
+      const index = this.started.findIndex(({ queue }) => queue.length > 0);
+      const pass = this.started[index]!;
+      this.alone = pass.queue.map((start) => ({ pass: index, start, level: this.levelOf(pass, start) }));
+      pass.queue = [];
+      for (const { start } of this.alone) pass.odd[start] = 0;
+      return {
+        kind: "list",
+        requests: Uint32Array.from(this.alone, ({ pass: p, start, level }) => packRequest(start, p, false, level)),
+        answerBits: this.alone.length,
+      };
+    }
+    this.together = this.started.flatMap((pass, index) =>
+      pass.queue.map((start) => {
+        const level = this.levelOf(pass, start);
+        return { pass: index, start, level, oneShot: level > 1 && !pass.shot[start] };
+      }),
+    );
+    return {
+      kind: "ask",
+      requests: Uint32Array.from(this.together, ({ pass, start, level, oneShot }) =>
+        packRequest(start, pass, oneShot, level),
+      ),
+      answerBits: this.together.reduce((sum, { level, oneShot }) => sum + (oneShot ? level : 1), 0),
+    };
+  }
+
+  take(answers: Uint8Array): void {
+    if (this.alone.length > 0) this.takeAlone(answers);
+    else this.takeTogether(answers);
+    if (this.corrections > this.length / 2) this.failed = true;
+  }
+
+  private takeAlone(answers: Uint8Array): void {
+    const located: Leaf[] = [];
+    const kept: Leaf[] = [];
+    this.directions = [];
+    for (const [i, { pass: index, start, level }] of this.alone.entries()) {
+      const pass = this.started[index]!;
+      const half = 2 ** (level - 1);
+      const inRight = parityOf(pass.bits, start, half) === bitOf(answers, i);
+      pass.bounds[start + half] = 1;
+      const leaf = { pass: index, start: inRight ? start + half : start, level: level - 1 };
+      if (leaf.level === 0) located.push(leaf);
+      else {
+        kept.push(leaf);
+        this.directions.push(inRight ? 1 : 0);
       }
     }
-    this.passes.push(pass);
-    this.settle();
+    this.alone = kept;
+    for (const { pass: index, start } of located) {
+      const pass = this.started[index]!;
+      this.correct(pass.from[start]!, pass);
+    }
   }
 
-  requests(): readonly Interval[] {
-    let open = 0;
-    for (const pass of this.passes) {
-      pass.queue = [...new Set(pass.queue)].filter((start) => test(pass.odd, start)).sort((a, b) => a - b);
-      open += pass.queue.length;
-    }
-    const together = open <= this.togetherBelow;
-    const asked: Interval[] = [];
-    for (const [index, pass] of this.passes.entries()) {
-      for (const start of pass.queue) {
-        const length = this.leafEnd(pass, start) - start;
-        const oneShot = together && length > 2 && !test(pass.shot, start);
-        asked.push({ pass: index, start, length: oneShot ? length : halfOf(length), oneShot });
-      }
-      if (!together && asked.length > 0) break;
-    }
-    this.asked = asked;
-    return asked;
-  }
-
-  take(bit: () => number): void {
-    const wrong: { pass: Pass; start: number; at: number }[] = [];
-    for (const { pass: index, start, length, oneShot } of this.asked) {
-      const pass = this.passes[index]!;
+  private takeTogether(answers: Uint8Array): void {
+    let at = 0;
+    const located: { pass: Pass; start: number; place: number }[] = [];
+    for (const { pass: index, start, level, oneShot } of this.together) {
+      const pass = this.started[index]!;
       if (oneShot) {
-        let sum = 0;
-        for (let j = 0; j < indexBits(length); j++) sum |= bit() << j;
-        for (let i = 0; i < length; i++) if (pass.bits[start + i]) sum ^= i;
-        flip(pass.shot, start);
-        if (sum < length) wrong.push({ pass, start, at: start + sum });
-      } else {
-        const middle = start + length;
-        const left = parityOf(pass.bits, start, middle) !== bit();
-        flip(pass.bounds, middle);
-        if (!left) {
-          flip(pass.odd, start);
-          flip(pass.odd, middle);
-        }
-        pass.queue.push(middle);
+        let theirs = 0;
+        for (let j = 0; j < level; j++) theirs |= bitOf(answers, at++) << j;
+        pass.shot[start] = 1;
+        located.push({ pass, start, place: start + (indexSum(pass.bits, start, 2 ** level) ^ theirs) });
+        continue;
       }
+      const middle = start + 2 ** (level - 1);
+      const inRight = parityOf(pass.bits, start, 2 ** (level - 1)) === bitOf(answers, at++);
+      pass.bounds[middle] = 1;
+      const rest = inRight ? middle : start;
+      pass.odd[start]! ^= inRight ? 1 : 0;
+      pass.odd[middle]! ^= inRight ? 1 : 0;
+      const queued = pass.queue.indexOf(start);
+      if (level === 1) {
+        located.push({ pass, start: rest, place: rest });
+        pass.queue.splice(queued, 1);
+      } else pass.queue[queued] = rest;
     }
-    // Corrections only after every answer has been compared with the word that it was asked for.
-    for (const { pass, start, at } of wrong) if (test(pass.odd, start)) this.correct(pass.from[at]!);
-    this.settle();
+    this.together = [];
+    // Corrections only after every answer has been compared with the word that it was asked for; an earlier one may
+    // have made a later one's leaf even.
+    for (const { pass, start, place } of located) if (pass.odd[start]) this.correct(pass.from[place]!);
   }
 
-  /** Corrects odd leaves of one bit until there are none. */
-  private settle(): void {
-    for (let again = true; again && this.corrections <= this.length; ) {
-      again = false;
-      for (const pass of this.passes)
-        for (const start of [...pass.queue])
-          if (test(pass.odd, start) && this.leafEnd(pass, start) === start + 1) {
-            this.correct(pass.from[start]!);
-            again = true;
-          }
+  /** Leaves of one bit that are odd name their error; contradicting answers would go round for ever. */
+  private correctUnits(): void {
+    for (let i = 0; i < this.units.length && !this.failed; i++) {
+      const { pass, start } = this.units[i]!;
+      if (pass.odd[start]) this.correct(pass.from[start]!);
+      if (this.corrections > this.length / 2) this.failed = true;
     }
+    this.units = [];
   }
 
-  private correct(x: number): void {
+  /** @param own pass whose leaf is out of the books already */
+  private correct(x: number, own?: Pass): void {
     this.corrections++;
     this.bits[x]! ^= 1;
-    for (const pass of this.passes) {
+    for (const pass of this.started) {
       const y = pass.to[x]!;
       pass.bits[y]! ^= 1;
-      const start = leafStart(pass.bounds, y);
-      flip(pass.odd, start);
-      if (test(pass.odd, start)) pass.queue.push(start);
+      if (pass !== own) this.toggle(pass, y);
     }
   }
 
-  private leafEnd(pass: Pass, start: number): number {
-    return Math.min(nextSet(pass.bounds, start + 1), this.length);
+  private toggle(pass: Pass, y: number): void {
+    let start = y;
+    while (!pass.bounds[start]) start--;
+    pass.odd[start]! ^= 1;
+    if (!pass.odd[start]) return;
+    if (this.levelOf(pass, start) > 0) this.push(pass, start);
+    else if (this.units.length >= this.shape.capacity) this.failed = true;
+    else this.units.push({ pass, start });
   }
 
+  private push(pass: Pass, start: number): void {
+    if (pass.queue.length >= this.shape.capacity) this.failed = true;
+    else pass.queue.push(start);
+  }
+
+  private levelOf(pass: Pass, start: number): number {
+    let end = start + 1;
+    while (end < this.length && !pass.bounds[end]) end++;
+    return Math.log2(end - start);
+  }
+
+  tag(key: Uint8Array): Uint8Array {
+    return new CascadeTag(key).of(this.bits);
+  }
+  word(): Uint8Array {
+    return pack(this.bits);
+  }
   zeroise(): void {
     this.bits.fill(0);
-    for (const pass of this.passes) {
+    for (const pass of this.started) {
       pass.bits.fill(0);
       pass.odd.fill(0);
     }
   }
 }
 
-/** Largest power of two below `length`: halves stay aligned, a short last block too. */
-function halfOf(length: number): number {
-  return length < 2 ? 1 : 2 ** (indexBits(length) - 1);
-}
-function test(map: Uint32Array, at: number): boolean {
-  return ((map[at >>> 5]! >>> (at & 31)) & 1) === 1;
-}
-function flip(map: Uint32Array, at: number): void {
-  map[at >>> 5]! ^= 1 << (at & 31);
-}
-function leafStart(bounds: Uint32Array, at: number): number {
-  let word = at >>> 5;
-  let rest = bounds[word]! & (0xffffffff >>> (31 - (at & 31)));
-  while (rest === 0) rest = bounds[--word]!;
-  return word * 32 + 31 - Math.clz32(rest);
-}
-function nextSet(bounds: Uint32Array, at: number): number {
-  let word = at >>> 5;
-  if (word >= bounds.length) return Number.POSITIVE_INFINITY;
-  let rest = bounds[word]! & (0xffffffff << (at & 31));
-  while (rest === 0) {
-    if (++word >= bounds.length) return Number.POSITIVE_INFINITY;
-    rest = bounds[word]!;
-  }
-  return word * 32 + 31 - Math.clz32(rest & -rest);
-}
-function parityOf(bits: Uint8Array, start: number, end: number): number {
-  let parity = 0;
-  for (let i = start; i < end; i++) parity ^= bits[i]!;
-  return parity;
+function bitOf(bytes: Uint8Array, i: number): number {
+  return (bytes[i >>> 3]! >>> (i & 7)) & 1;
 }

@@ -1,107 +1,86 @@
 /** What Cascade says: packed requests from Bob, packed bits from Alice. Every length is checked before it is used. */
 import { z } from "zod";
 import { QkdError } from "../../errors.js";
-import type { Interval } from "../../kernels/reference/cascade.js";
 
-export const operation = { closed: 0, startPass: 1, search: 2, tag: 3, reveal: 4 } as const;
+/** What Bob wants of a frame; `list`, `go` and `ask` as in kernels/cascade-halves.ts. */
+export const operation = { closed: 0, startPass: 1, list: 2, go: 3, ask: 4, tag: 5, reveal: 6 } as const;
 
 const bytes = (max: number) =>
   z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= max, "bytes within bounds");
 const count = z.number().int().nonnegative();
 export const openSchema = z.strictObject({ bits: count, seed: bytes(16).refine((seed) => seed.length === 16) });
-/** `operations`: one a frame of the wave; `intervals`: for each searching frame in order a count and its intervals. */
-export const askSchema = z.strictObject({ operations: bytes(256), intervals: bytes(2 ** 27) });
+/**
+ * `operations`: one a frame of the wave. `requests`: of each frame in order, `list` and `ask` a count and as many requests
+ * (32-bit, little-endian), `go` one bit a leaf, in whole bytes.
+ */
+export const askSchema = z.strictObject({ operations: bytes(256), requests: bytes(2 ** 27) });
+/** `bits`: each frame's answer in whole bytes. */
 export const answerSchema = z.strictObject({
   bits: bytes(2 ** 26),
   tagKey: bytes(8).refine((key) => key.length === 8),
 });
 export const closeSchema = z.strictObject({ leaked: count, failed: count });
 
-export class IntervalWriter {
-  private readonly out: number[] = [];
+/** Pieces that become one byte string. */
+export class Pieces {
+  private readonly pieces: Uint8Array[] = [];
+  private length = 0;
 
-  put(intervals: readonly Interval[]): void {
-    this.number(intervals.length);
-    for (const { pass, start, length, oneShot } of intervals) {
-      this.number(pass);
-      this.number(start * 2 + (oneShot ? 1 : 0));
-      this.number(length);
+  add(piece: Uint8Array): void {
+    this.pieces.push(piece);
+    this.length += piece.length;
+  }
+  addWords(words: Uint32Array): void {
+    const head = new Uint8Array(4);
+    new DataView(head.buffer).setUint32(0, words.length, true);
+    this.add(head);
+    this.add(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+  }
+  joined(): Uint8Array {
+    const out = new Uint8Array(this.length);
+    let at = 0;
+    for (const piece of this.pieces) {
+      out.set(piece, at);
+      at += piece.length;
     }
-  }
-  private number(value: number): void {
-    let rest = value;
-    for (; rest > 127; rest >>>= 7) this.out.push((rest & 127) | 128);
-    this.out.push(rest);
-  }
-  bytes(): Uint8Array {
-    return Uint8Array.from(this.out);
+    return out;
   }
 }
 
-export class IntervalReader {
+export class RequestReader {
   private at = 0;
   constructor(private readonly bytes: Uint8Array) {}
 
   /** @throws QkdError RECONCILE_REQUEST_INVALID */
-  take(passes: number, frameBits: number): Interval[] {
-    const count = this.number();
-    if (count > frameBits) throw invalidRequest("too many intervals");
-    return Array.from({ length: count }, () => {
-      const pass = this.number();
-      const packed = this.number();
-      const length = this.number();
-      const start = packed >>> 1;
-      if (pass >= passes || length < 1 || start + length > frameBits) throw invalidRequest("an interval out of range");
-      return { pass, start, length, oneShot: (packed & 1) === 1 };
-    });
+  words(): Uint32Array {
+    const head = this.take(4);
+    const count = new DataView(head.buffer, head.byteOffset, 4).getUint32(0, true);
+    return new Uint32Array(this.take(count * 4).slice().buffer);
+  }
+  take(length: number): Uint8Array {
+    if (length > this.bytes.length - this.at) throw invalidRequest("a cut list");
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
   }
   end(): void {
-    if (this.at !== this.bytes.length) throw invalidRequest("bytes after the last interval");
-  }
-  private number(): number {
-    let value = 0;
-    for (let shift = 0; shift < 28; shift += 7) {
-      const byte = this.bytes[this.at++];
-      if (byte === undefined) throw invalidRequest("a cut list");
-      value |= (byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-    throw invalidRequest("a number too large");
+    if (this.at !== this.bytes.length) throw invalidRequest("bytes after the last request");
   }
 }
 
-export class BitWriter {
-  private out = new Uint8Array(1024);
-  length = 0;
-
-  readonly put = (bit: number): void => {
-    if (this.length >>> 3 >= this.out.length) {
-      const wider = new Uint8Array(this.out.length * 2);
-      wider.set(this.out);
-      this.out.fill(0);
-      this.out = wider;
-    }
-    this.out[this.length >>> 3]! |= bit << (this.length & 7);
-    this.length++;
-  };
-  bytes(): Uint8Array {
-    return this.out.slice(0, (this.length + 7) >>> 3);
-  }
-}
-
-export class BitReader {
+export class AnswerReader {
   private at = 0;
   constructor(private readonly bytes: Uint8Array) {}
 
   /** @throws QkdError RECONCILE_ANSWER_INVALID */
-  readonly take = (): number => {
-    const byte = this.bytes[this.at >>> 3];
-    if (byte === undefined) throw new QkdError("RECONCILE_ANSWER_INVALID", "Alice answered too few bits.");
-    return (byte >>> (this.at++ & 7)) & 1;
-  };
+  take(bits: number): Uint8Array {
+    const length = (bits + 7) >>> 3;
+    if (length > this.bytes.length - this.at)
+      throw new QkdError("RECONCILE_ANSWER_INVALID", "Alice answered too few bits.");
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
   end(): void {
-    if ((this.at + 7) >>> 3 !== this.bytes.length)
-      throw new QkdError("RECONCILE_ANSWER_INVALID", "Alice answered too many bits.");
+    if (this.at !== this.bytes.length) throw new QkdError("RECONCILE_ANSWER_INVALID", "Alice answered too many bits.");
   }
 }
 

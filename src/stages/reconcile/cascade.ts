@@ -1,199 +1,291 @@
 /**
  * Reconciliation by Cascade (KERNELS.md E), pattern-public accounting only (FORMULAS.md 5b): Bob's requests are free,
- * every bit that Alice sends counts: parities, wasted ones too, tags, revealed frames. A block is dealt like cards into
- * equal frames of at most 2^18 bits (frame f holds bits f, f+F, …) and each pass permutes, so that neither drift nor
- * dead time meets one frame. Up to 64 frames are in flight and advance one step a message. A frame whose tag differs
- * gets coarse passes under a fresh permutation and a fresh tag key; one that will not close is revealed and counted.
+ * every bit that Alice sends counts: parities, wasted ones too, tags, revealed frames. Up to 32 frames of at most 2^18
+ * bits are in flight and advance one step a message; memory is theirs (kernels/cascade.ts). A frame whose tag differs
+ * gets a pass more under a fresh order and a fresh tag key; one that will not close is revealed and counted.
  */
-import { BitString } from "../../bits.js";
+import { type BitString, countOnes, xorBits } from "../../bits.js";
 import { QkdError } from "../../errors.js";
-import { answerBits, CascadeAlice, CascadeBob, CascadePermutations } from "../../kernels/reference/cascade.js";
-import { CascadeTag } from "../../kernels/reference/cascade-tag.js";
+import { CascadeKernel } from "../../kernels/cascade.js";
+import type { AliceHalf, BobHalf, FrameShape, Request } from "../../kernels/cascade-halves.js";
+import { CascadeOrders } from "../../kernels/cascade-order.js";
 import {
+  cascadeParameters,
+  collectFrames,
+  dealFrames,
+  type FramePlan,
+  passLevel,
+  planFrames,
+  shapeOf,
+} from "./cascade-frames.js";
+import {
+  AnswerReader,
   answerSchema,
   askSchema,
-  BitReader,
-  BitWriter,
   closeSchema,
-  IntervalReader,
-  IntervalWriter,
   invalidRequest,
   openSchema,
   operation,
+  Pieces,
+  RequestReader,
 } from "./cascade-wire.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
-const frameBits = 2 ** 18;
-const framesInFlight = 64;
+const framesInFlight = 32;
 const mainPasses = 3;
 const repairPasses = 8;
+const mostPasses = mainPasses + repairPasses;
 const maxRounds = 4000;
 const tagBits = 64;
 /** Shorter frames cost less revealed than tagged. */
 const revealBelow = 192;
 
-export const cascadeReconciler: Reconciler = { asAlice, asBob };
+/** All frames of one length at one end: the kernel, or its twin in tests. */
+export interface CascadeFrames {
+  alice(word: Uint8Array): AliceHalf;
+  bob(word: Uint8Array, together: number): BobHalf;
+  zeroise(): void;
+}
+export type CascadeMethod = (shape: FrameShape, orders: CascadeOrders, side: "alice" | "bob") => CascadeFrames;
 
-/** Block sizes of the passes from the error rate, and where one-shots begin (KERNELS.md E, 2 and 6). */
-export function cascadeParameters(qber: number): { blockBits: readonly number[]; together: number } {
-  const q = Math.min(Math.max(qber, 0.0005), 0.25);
-  const first = 2 ** Math.floor(Math.log2(1.3 / q));
-  const second = first * q <= 1 ? 4 * first : 2 * first;
-  const third = q < 0.015 ? 8192 : q <= 0.05 ? 4096 : q <= 0.08 ? 2048 : 1024;
-  return { blockBits: [first, second, Math.max(third, second)], together: q / 160 };
+export const cascadeReconciler = cascadeWith((shape, orders, side) => new CascadeKernel(shape, orders, side));
+
+export function cascadeWith(method: CascadeMethod): Reconciler {
+  return {
+    asAlice: async (context, word, options) => {
+      const block = await open(context, word, options, method, "alice", context.random(16));
+      await context.channel.send("cascade-open", { bits: word.length, seed: block.seed });
+      return withBlock(block, () => asAlice(context, word, options, block));
+    },
+    asBob: async (context, word, options) => {
+      const block = await open(context, word, options, method, "bob");
+      return withBlock(block, () => asBob(context, word, options, block));
+    },
+  };
 }
 
-function passBits(options: ReconcileOptions, pass: number, length: number): number {
-  return cascadeParameters(options.qber).blockBits[pass] ?? Math.max(1, Math.ceil(length / 4));
+interface Block {
+  readonly plan: FramePlan;
+  readonly seed: Uint8Array;
+  /** Packed bits of each frame. */
+  readonly words: Uint8Array[];
+  readonly waves: number[][];
+  readonly orders: (length: number) => CascadeOrders;
+  readonly frames: (length: number) => CascadeFrames;
+  zeroise(): void;
+}
+
+interface Tally {
+  failed: number;
+  rounds: number;
+}
+
+interface Spent {
+  parity: number;
+  tags: number;
+  revealed: number;
+}
+
+async function withBlock(block: Block, run: () => Promise<ReconcileOutcome>): Promise<ReconcileOutcome> {
+  try {
+    return await run();
+  } finally {
+    block.zeroise();
+  }
 }
 
 async function asAlice(
   context: ReconcileContext,
   word: BitString,
   options: ReconcileOptions,
+  block: Block,
 ): Promise<ReconcileOutcome> {
   const { channel, ledger, random } = context;
-  const { frames, waves, permutations, seed } = await open(context, word, options, random(16));
-  await channel.send("cascade-open", { bits: word.length, seed });
-  const tally = { leaked: 0, failed: 0, rounds: 0 };
-  for (const wave of waves) {
-    const live = wave.map((f) => new CascadeAlice(deal(word, f, frames), permutations(f)));
-    const closed = live.map(() => false);
-    const tags = live.map(() => 0);
-    try {
-      for (let round = 0; closed.includes(false); round++) {
-        checkRound(context, round);
-        const { operations, intervals } = await channel.receive("cascade-ask", askSchema);
-        if (operations.length !== live.length) throw invalidRequest("another number of frames");
-        const list = new IntervalReader(intervals);
-        const out = new BitWriter();
-        const tagKey = random(8);
-        const tag = new CascadeTag(tagKey);
-        const spent = { parity: 0, tags: 0, revealed: 0 };
-        for (const [i, alice] of live.entries()) {
-          const what = operations[i];
-          if (closed[i] && what !== operation.closed) throw invalidRequest("a frame that was closed");
-          const before = out.length;
-          if (what === operation.closed) closed[i] = true;
-          else if (what === operation.startPass) {
-            if (alice.passes >= mainPasses + repairPasses) throw invalidRequest("a pass too many");
-            const step = passBits(options, alice.passes, alice.length);
-            alice.startPass();
-            for (let start = 0; start < alice.length; start += step)
-              alice.answer(interval(alice.passes - 1, start, Math.min(step, alice.length - start)), out.put);
-            spent.parity += out.length - before;
-          } else if (what === operation.search) {
-            for (const request of list.take(alice.passes, alice.length)) alice.answer(request, out.put);
-            spent.parity += out.length - before;
-          } else if (what === operation.tag) {
-            if (++tags[i]! > repairPasses + 1) throw invalidRequest("a tag too many");
-            for (const half of tag.of(deal(word, wave[i]!, frames)))
-              for (let bit = 0; bit < 32; bit++) out.put((half >>> bit) & 1);
-            spent.tags += tagBits;
-          } else if (what === operation.reveal) {
-            for (const bit of deal(word, wave[i]!, frames)) out.put(bit);
-            spent.revealed += alice.length;
-            tally.failed++;
-            closed[i] = true;
-          } else throw invalidRequest("an unknown operation");
+  const tally: Tally = { failed: 0, rounds: 0 };
+  for (const wave of block.waves) {
+    const live = wave.map((f) => {
+      const bits = block.words[f]!;
+      return { half: block.frames(bits.length * 8).alice(bits), closed: false, tags: 0, leaked: 0 };
+    });
+    for (let round = 0; live.some(({ closed }) => !closed); round++) {
+      checkRound(context, round);
+      const { operations, requests } = await channel.receive("cascade-ask", askSchema);
+      if (operations.length !== live.length) throw invalidRequest("another number of frames");
+      const reader = new RequestReader(requests);
+      const out = new Pieces();
+      const tagKey = random(8);
+      const spent: Spent = { parity: 0, tags: 0, revealed: 0 };
+      for (const [i, frame] of live.entries()) {
+        const what = operations[i]!;
+        if (frame.closed && what !== operation.closed) throw invalidRequest("a frame that was closed");
+        const { half } = frame;
+        let parities = 0;
+        if (what === operation.closed) frame.closed = true;
+        else if (what === operation.tag) {
+          if (++frame.tags > repairPasses + 1) throw invalidRequest("a tag too many");
+          out.add(half.tag(tagKey));
+          spent.tags += tagBits;
+        } else if (what === operation.reveal) {
+          out.add(half.word());
+          spent.revealed += half.length;
+          tally.failed++;
+          frame.closed = true;
+        } else {
+          const answer = answerTo(half, what, reader, options.qber);
+          parities = answer.bits;
+          out.add(answer.bytes);
         }
-        list.end();
-        tally.leaked += count(context, spent);
-        if (out.length > 0 || closed.includes(false)) tally.rounds++;
-        await channel.send("cascade-answer", { bits: out.bytes(), tagKey });
+        spent.parity += parities;
+        frame.leaked += parities;
+        // Bob gives a frame up when it has cost its length; whoever goes on asking wants something else.
+        if (frame.leaked > 2 * half.length) throw invalidRequest("more than the frame is long");
+        if (frame.closed) half.zeroise();
       }
-    } finally {
-      for (const alice of live) alice.zeroise();
+      reader.end();
+      const sent = count(context, spent);
+      if (sent > 0) tally.rounds++;
+      await channel.send("cascade-answer", { bits: out.joined(), tagKey });
     }
   }
   const theirs = await channel.receive("cascade-close", closeSchema);
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(theirs, { leaked: ledger.total, failed: tally.failed });
-  return outcome(word, frames, tally, options);
+  return outcome(word, block, tally, options);
 }
 
-async function asBob(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<ReconcileOutcome> {
+function answerTo(half: AliceHalf, what: number, reader: RequestReader, qber: number) {
+  if (what === operation.startPass) {
+    if (half.passes >= mostPasses) throw invalidRequest("a pass too many");
+    return half.start(passLevel(qber, half.passes, half.length));
+  }
+  if (what === operation.go) return half.go(reader.take((half.owed() + 7) >>> 3));
+  if (what !== operation.list && what !== operation.ask) throw invalidRequest("an unknown operation");
+  const requests = reader.words();
+  const answer = what === operation.list ? half.list(requests) : half.ask(requests);
+  if (!answer) throw invalidRequest("an interval out of range");
+  return answer;
+}
+
+interface Search {
+  readonly half: BobHalf;
+  readonly frame: number;
+  leaked: number;
+  next: number;
+  request: Request;
+}
+
+const nothing: Request = { kind: "none" };
+
+async function asBob(
+  context: ReconcileContext,
+  word: BitString,
+  options: ReconcileOptions,
+  block: Block,
+): Promise<ReconcileOutcome> {
   const { channel, ledger } = context;
-  const { frames, waves, permutations } = await open(context, word, options);
-  const tally = { leaked: 0, failed: 0, rounds: 0, errors: 0 };
-  const result = BitString.zeros(word.length);
-  for (const wave of waves) {
-    const together = cascadeParameters(options.qber).together;
-    const live = wave.map((f) => {
-      const bits = deal(word, f, frames);
-      return new CascadeBob(bits, permutations(f), Math.max(1, Math.floor(bits.length * together)));
+  const tally: Tally = { failed: 0, rounds: 0 };
+  const { together } = cascadeParameters(options.qber);
+  for (const wave of block.waves) {
+    const live: Search[] = wave.map((frame) => {
+      const bits = block.words[frame]!;
+      const length = bits.length * 8;
+      const half = block.frames(length).bob(bits, Math.max(1, Math.floor(length * together)));
+      const next = length < revealBelow ? operation.reveal : operation.startPass;
+      return { half, frame, leaked: 0, next, request: nothing };
     });
-    const leaked = live.map(() => 0);
-    let next: number[] = live.map((bob) => (bob.length < revealBelow ? operation.reveal : operation.startPass));
-    const ended = live.map(() => false);
-    try {
-      for (let round = 0; ended.includes(false); round++) {
-        checkRound(context, round);
-        const writer = new IntervalWriter();
-        const requests = live.map((bob, i) => {
-          if (next[i] !== operation.search) return [];
-          const asked = bob.requests();
-          writer.put(asked);
-          return asked;
-        });
-        await channel.send("cascade-ask", { operations: Uint8Array.from(next), intervals: writer.bytes() });
-        const { bits, tagKey } = await channel.receive("cascade-answer", answerSchema);
-        const reader = new BitReader(bits);
-        const tag = new CascadeTag(tagKey);
-        const spent = { parity: 0, tags: 0, revealed: 0 };
-        next = live.map((bob, i) => {
-          const what = next[i]!;
-          if (what === operation.closed) {
-            ended[i] = true;
-            return what;
-          }
-          if (what === operation.reveal) {
-            for (let x = 0; x < bob.length; x++) bob.word[x] = reader.take();
-            spent.revealed += bob.length;
-            tally.failed++;
-            ended[i] = true;
-            return operation.closed;
-          }
-          if (what === operation.tag) {
-            const mine = tag.of(bob.word);
-            let differ = 0;
-            for (const half of mine) for (let bit = 0; bit < 32; bit++) differ |= ((half >>> bit) & 1) ^ reader.take();
-            spent.tags += tagBits;
-            if (!differ) return operation.closed;
-            return bob.passCount < mainPasses + repairPasses ? operation.startPass : operation.reveal;
-          }
-          let used = 0;
-          if (what === operation.startPass) {
-            const step = passBits(options, bob.passCount, bob.length);
-            used = Math.ceil(bob.length / step);
-            bob.startPass(step, reader.take);
-          } else {
-            for (const request of requests[i]!) used += answerBits(request);
-            bob.take(reader.take);
-          }
-          spent.parity += used;
-          leaked[i]! += used;
-          if (leaked[i]! > bob.length || bob.corrections > bob.length || round > maxRounds - 64)
-            return operation.reveal;
-          if (bob.requests().length > 0) return operation.search;
-          return bob.passCount < mainPasses ? operation.startPass : operation.tag;
-        });
-        reader.end();
-        tally.leaked += count(context, spent);
-        if (bits.length > 0) tally.rounds++;
+    let open = live.length;
+    for (let round = 0; open > 0; round++) {
+      checkRound(context, round);
+      const out = new Pieces();
+      for (const { request } of live) {
+        if (request.kind === "go") out.add(request.directions);
+        else if (request.kind !== "none") out.addWords(request.requests);
       }
-      for (const [i, bob] of live.entries()) tally.errors += collect(bob.word, wave[i]!, frames, word, result);
-    } finally {
-      for (const bob of live) bob.zeroise();
+      const operations = Uint8Array.from(live, ({ next }) => next);
+      await channel.send("cascade-ask", { operations, requests: out.joined() });
+      const { bits, tagKey } = await channel.receive("cascade-answer", answerSchema);
+      const reader = new AnswerReader(bits);
+      const spent: Spent = { parity: 0, tags: 0, revealed: 0 };
+      open = 0;
+      for (const search of live) {
+        if (search.next === operation.closed) continue;
+        const revealed = digest(search, reader, tagKey, options.qber, spent);
+        if (revealed) {
+          tally.failed++;
+          block.words[search.frame]!.set(revealed);
+        } else if (search.next === operation.closed) block.words[search.frame]!.set(search.half.word());
+        if (search.next === operation.closed) search.half.zeroise();
+        if (round > maxRounds - 64 && search.next !== operation.closed) give(search);
+        // A frame that was shown is closed at both ends; one that closes by its tag is said to be closed once.
+        if (!revealed) open++;
+      }
+      reader.end();
+      if (count(context, spent) > 0) tally.rounds++;
     }
   }
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(await channel.receive("cascade-close", closeSchema), { leaked: ledger.total, failed: tally.failed });
-  return { ...outcome(result, frames, tally, options), errors: tally.errors };
+  const result = collectFrames(block.words, block.plan, block.orders);
+  return { ...outcome(result, block, tally, options), errors: countOnes(xorBits(result, word)) };
+}
+
+function give(search: Search): void {
+  search.next = operation.reveal;
+  search.request = nothing;
+}
+
+/** Reads one frame's answer and decides its next step. @returns the frame's bits where it was revealed */
+function digest(
+  search: Search,
+  reader: AnswerReader,
+  tagKey: Uint8Array,
+  qber: number,
+  spent: Spent,
+): Uint8Array | undefined {
+  const { half } = search;
+  if (search.next === operation.reveal) {
+    spent.revealed += half.length;
+    search.next = operation.closed;
+    return reader.take(half.length);
+  }
+  if (search.next === operation.tag) {
+    const [theirs, mine] = [reader.take(tagBits), half.tag(tagKey)];
+    spent.tags += tagBits;
+    let differ = 0;
+    for (let i = 0; i < mine.length; i++) differ |= mine[i]! ^ theirs[i]!;
+    if (differ === 0) search.next = operation.closed;
+    else if (half.passes < mostPasses) search.next = operation.startPass;
+    else give(search);
+    return undefined;
+  }
+  let used: number;
+  if (search.next === operation.startPass) {
+    const level = passLevel(qber, half.passes, half.length);
+    used = half.length >>> level;
+    half.start(level, reader.take(used));
+  } else {
+    used = search.request.kind === "none" ? 0 : search.request.answerBits;
+    half.take(reader.take(used));
+  }
+  spent.parity += used;
+  search.leaked += used;
+  search.request = half.next();
+  const { kind } = search.request;
+  if (half.failed || search.leaked > half.length) give(search);
+  else if (kind !== "none") search.next = operation[kind];
+  else search.next = half.passes < mainPasses ? operation.startPass : operation.tag;
+  return undefined;
 }
 
 /** Agrees on length and seed, and deals the frames into waves. */
-async function open(context: ReconcileContext, word: BitString, options: ReconcileOptions, own?: Uint8Array) {
+async function open(
+  context: ReconcileContext,
+  word: BitString,
+  options: ReconcileOptions,
+  method: CascadeMethod,
+  side: "alice" | "bob",
+  own?: Uint8Array,
+): Promise<Block> {
   if (options.accounting !== "pattern-public")
     throw new QkdError("RECONCILE_ACCOUNTING_UNSUPPORTED", "Cascade needs pattern-public accounting.");
   const said = own ? undefined : await context.channel.receive("cascade-open", openSchema);
@@ -201,46 +293,36 @@ async function open(context: ReconcileContext, word: BitString, options: Reconci
     throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends hold blocks of different lengths.");
   const seed = own ?? said!.seed;
   const view = new DataView(seed.buffer, seed.byteOffset, 16);
-  const words = Uint32Array.from([0, 4, 8, 12], (at) => view.getUint32(at, true));
-  const frames = Math.ceil(word.length / frameBits);
+  const seedWords = Uint32Array.from([0, 4, 8, 12], (at) => view.getUint32(at, true));
+  const orders = byLength((length) => new CascadeOrders(length, seedWords));
+  const made: CascadeFrames[] = [];
+  const frames = byLength((length) => {
+    const kernel = method(shapeOf(length, options.qber), orders(length), side);
+    made.push(kernel);
+    return kernel;
+  });
+  const plan = planFrames(word.length);
+  const words = dealFrames(word, plan, orders);
   const waves: number[][] = [];
-  for (let f = 0; f < frames; f += framesInFlight)
-    waves.push(Array.from({ length: Math.min(framesInFlight, frames - f) }, (_, i) => f + i));
-  const made = new Map<number, CascadePermutations>();
-  const permutations = (frame: number): CascadePermutations => {
-    const length = frameLength(word.length, frame, frames);
-    const known = made.get(length) ?? new CascadePermutations(length, words);
+  for (let f = 0; f < words.length; f += framesInFlight)
+    waves.push(Array.from({ length: Math.min(framesInFlight, words.length - f) }, (_, i) => f + i));
+  const zeroise = () => {
+    for (const bits of words) bits.fill(0);
+    for (const kernel of made) kernel.zeroise();
+  };
+  return { plan, seed, words, waves, orders, frames, zeroise };
+}
+
+function byLength<T>(make: (length: number) => T): (length: number) => T {
+  const made = new Map<number, T>();
+  return (length) => {
+    const known = made.get(length) ?? make(length);
     made.set(length, known);
     return known;
   };
-  return { frames, waves, permutations, seed };
 }
 
-function frameLength(bits: number, frame: number, frames: number): number {
-  return Math.ceil((bits - frame) / frames);
-}
-
-function deal(word: BitString, frame: number, frames: number): Uint8Array {
-  const bits = new Uint8Array(frameLength(word.length, frame, frames));
-  for (let i = 0, at = frame; i < bits.length; i++, at += frames) bits[i] = word.get(at);
-  return bits;
-}
-
-/** Puts a frame's bits back; returns how many differ from Bob's own. */
-function collect(bits: Uint8Array, frame: number, frames: number, own: BitString, into: BitString): number {
-  let differ = 0;
-  for (let i = 0, at = frame; i < bits.length; i++, at += frames) {
-    differ += bits[i]! ^ own.get(at);
-    into.bytes[at >>> 3]! |= bits[i]! << (at & 7);
-  }
-  return differ;
-}
-
-function interval(pass: number, start: number, length: number) {
-  return { pass, start, length, oneShot: false };
-}
-
-function count({ ledger }: ReconcileContext, spent: { parity: number; tags: number; revealed: number }): number {
+function count({ ledger }: ReconcileContext, spent: Spent): number {
   ledger.add("parity", spent.parity);
   ledger.add("reconciliation-tag", spent.tags);
   ledger.add("revealed-frame", spent.revealed);
@@ -257,18 +339,14 @@ function compare(theirs: { leaked: number; failed: number }, mine: { leaked: num
     throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends counted different leakage.", { theirs, mine });
 }
 
-function outcome(
-  word: BitString,
-  frames: number,
-  tally: { failed: number; rounds: number },
-  options: ReconcileOptions,
-): ReconcileOutcome {
+function outcome(word: BitString, { plan }: Block, tally: Tally, options: ReconcileOptions): ReconcileOutcome {
+  const blockBits = cascadeParameters(options.qber).levels.map((level) => 2 ** level);
   return {
     ok: true,
     word,
-    frames,
+    frames: plan.words.length,
     framesFailed: tally.failed,
     rounds: tally.rounds,
-    choice: { method: "cascade", blockBits: cascadeParameters(options.qber).blockBits, frameBits, framesInFlight },
+    choice: { method: "cascade", blockBits, frameBits: 64 * Math.max(0, ...plan.words), framesInFlight },
   };
 }

@@ -1,0 +1,309 @@
+/**
+ * Cascade frames on a WASM instance of their own (assembly/cascade). Memory a frame of n bits at QBER Q: Bob 1.5 n bytes
+ * for three passes and n/32 + nQ entries of 36 bytes in lists; Alice 3 n/8 bytes; a pass that repairs, 1/2 n and n/8.
+ * Frames are recycled: a pass that starts overwrites what a closed frame has left; all of it is zeroised with the kernel.
+ */
+
+import type { AliceHalf, Answer, BobHalf, FrameShape, Request } from "./cascade-halves.js";
+import type { CascadeOrders } from "./cascade-order.js";
+import { WasmInstance } from "./wasm.js";
+
+const passBytes = 16;
+const headerBytes = 64;
+const mostPasses = 12;
+const orderBytes = 28;
+const kinds = { identity: 0, words: 1, table: 2 } as const;
+
+/** Offsets of Frame in assembly/cascade/layout.ts. */
+const at = {
+  words: 0,
+  passes: 4,
+  together: 8,
+  capacity: 12,
+  failed: 20,
+  list: 24,
+  asks: 36,
+  units: 48,
+} as const;
+
+interface Slot {
+  readonly frame: number;
+  readonly list: number;
+  readonly units: number;
+  readonly passData: number[];
+  readonly queues: number[];
+  readonly asks: number;
+}
+
+/** All frames of one length at one end. */
+export class CascadeKernel {
+  readonly wasm = new WasmInstance();
+  private readonly words: number;
+  private readonly orderAt: number[] = [];
+  private readonly free: Slot[] = [];
+  readonly input: number;
+  readonly output: number;
+  readonly scratch: number;
+  readonly found: number;
+  private readonly table: number;
+  private readonly ioBytes: number;
+
+  constructor(
+    private readonly shape: FrameShape,
+    private readonly orders: CascadeOrders,
+    private readonly side: "alice" | "bob",
+  ) {
+    this.words = shape.length / 64;
+    this.ioBytes = shape.capacity * 4 + shape.length / 8 + 64;
+    this.input = this.wasm.hold(this.ioBytes);
+    this.output = this.wasm.hold(this.ioBytes);
+    this.scratch = this.wasm.hold(shape.length / 8 + 512);
+    this.found = this.wasm.hold(shape.capacity * 8);
+    this.table = this.wasm.hold(2048 * 8);
+  }
+
+  alice(word: Uint8Array): AliceHalf {
+    return new KernelAlice(this, this.slot(0), this.shape.length, word);
+  }
+
+  /** @param together at most this many odd leaves are searched together */
+  bob(word: Uint8Array, together: number): BobHalf {
+    return new KernelBob(this, this.slot(together), this.shape.length, word);
+  }
+
+  /** Wipes everything; no half of this kernel may be used after. */
+  zeroise(): void {
+    this.wasm.wipe();
+  }
+
+  put(bytes: Uint8Array, address = this.input): number {
+    this.wasm.u8.set(bytes, address);
+    // Kernels read whole words beyond the last byte.
+    this.wasm.u8.fill(0, address + bytes.length, address + bytes.length + 8);
+    return address;
+  }
+
+  fits(bytes: number): boolean {
+    return bytes + 8 <= this.ioBytes;
+  }
+
+  get(address: number, bytes: number): Uint8Array {
+    return this.wasm.u8.slice(address, address + bytes);
+  }
+
+  private slot(together: number): Slot {
+    const slot = this.free.pop() ?? this.make();
+    const view = this.view();
+    const { frame } = slot;
+    const { words, shape } = this;
+    for (const [field, value] of [
+      [at.words, words],
+      [at.together, together],
+      [at.capacity, shape.capacity],
+      [at.list, slot.list],
+      [at.asks, slot.asks],
+      [at.units, slot.units],
+    ] as const)
+      view.setUint32(frame + field, value, true);
+    return slot;
+  }
+
+  private make(): Slot {
+    const frame = this.wasm.hold(headerBytes + mostPasses * passBytes);
+    const { capacity } = this.shape;
+    const bob = this.side === "bob";
+    return {
+      frame,
+      list: this.wasm.hold(capacity * (bob ? 16 : 8)),
+      units: this.wasm.hold(bob ? capacity * 8 : 8),
+      asks: this.wasm.hold(bob ? capacity * 4 + 8 : 8),
+      passData: [],
+      queues: [],
+    };
+  }
+
+  /** Memory and order of the frame's next pass. */
+  begin(slot: Slot, pass: number): void {
+    const bob = this.side === "bob";
+    if (slot.passData[pass] === undefined) {
+      slot.passData[pass] = this.wasm.hold(this.words * (bob ? 32 : 8));
+      if (bob) slot.queues[pass] = this.wasm.hold(this.shape.capacity * 4);
+    }
+    const order = this.order(pass);
+    const view = this.view();
+    const address = slot.frame + headerBytes + pass * passBytes;
+    view.setUint32(address, slot.passData[pass]!, true);
+    view.setUint32(address + 4, order, true);
+    view.setUint32(address + 8, slot.queues[pass] ?? 0, true);
+    view.setUint32(address + 12, 0, true);
+  }
+
+  private order(pass: number): number {
+    const known = this.orderAt[pass];
+    if (known !== undefined) return known;
+    const order = this.orders.pass(pass);
+    const tables =
+      order.kind === "identity"
+        ? []
+        : order.kind === "table"
+          ? [order.to, undefined, undefined, order.from]
+          : [...order.to, ...order.from];
+    const address = this.wasm.hold(orderBytes);
+    const places = tables.map((table) => (table ? this.wasm.hold(table.byteLength) : 0));
+    const view = this.view();
+    view.setUint32(address, kinds[order.kind], true);
+    tables.forEach((table, i) => {
+      view.setUint32(address + 4 + 4 * i, places[i]!, true);
+      if (table) new Uint32Array(this.wasm.u8.buffer, places[i]!, table.length).set(table);
+    });
+    this.orderAt[pass] = address;
+    return address;
+  }
+
+  tag(data: number, shift: number, key: Uint8Array): Uint8Array {
+    const { exports } = this.wasm;
+    exports.cascadeTagTable(new DataView(key.buffer, key.byteOffset, 8).getBigUint64(0, true), this.table);
+    const out = new Uint8Array(8);
+    const tag = exports.cascadeTag(data, shift, this.words, this.table);
+    new DataView(out.buffer).setBigUint64(0, BigInt.asUintN(64, tag), true);
+    return out;
+  }
+
+  release(slot: Slot): void {
+    this.wasm.u8.fill(0, slot.frame, slot.frame + headerBytes + mostPasses * passBytes);
+    this.free.push(slot);
+  }
+
+  view(): DataView {
+    return new DataView(this.wasm.u8.buffer);
+  }
+}
+
+abstract class KernelHalf {
+  private released = false;
+  constructor(
+    protected readonly kernel: CascadeKernel,
+    protected readonly slot: Slot,
+    readonly length: number,
+    private readonly shift: number,
+  ) {
+    kernel.begin(slot, 0);
+  }
+
+  get passes(): number {
+    return this.kernel.view().getUint32(this.slot.frame + at.passes, true);
+  }
+
+  protected nextPass(): void {
+    if (this.passes > 0) this.kernel.begin(this.slot, this.passes);
+  }
+
+  tag(key: Uint8Array): Uint8Array {
+    return this.kernel.tag(this.slot.passData[0]!, this.shift, key);
+  }
+
+  zeroise(): void {
+    if (!this.released) this.kernel.release(this.slot);
+    this.released = true;
+  }
+}
+
+class KernelAlice extends KernelHalf implements AliceHalf {
+  constructor(kernel: CascadeKernel, slot: Slot, length: number, word: Uint8Array) {
+    super(kernel, slot, length, 3);
+    kernel.wasm.u8.set(word, slot.passData[0]!);
+  }
+
+  start(level: number): Answer {
+    this.nextPass();
+    const { wasm, output, scratch } = this.kernel;
+    wasm.exports.cascadeAliceStart(this.slot.frame, level, output, scratch);
+    return this.answer(this.length >>> level);
+  }
+
+  list(requests: Uint32Array): Answer | undefined {
+    if (!this.kernel.fits(requests.byteLength)) return undefined;
+    const { wasm, output } = this.kernel;
+    const input = this.kernel.put(bytesOf(requests));
+    return this.answer(wasm.exports.cascadeAliceList(this.slot.frame, input, requests.length, output));
+  }
+
+  owed(): number {
+    return this.kernel.wasm.exports.cascadeAliceOwed(this.slot.frame);
+  }
+
+  go(directions: Uint8Array): Answer {
+    const { wasm, output } = this.kernel;
+    const input = this.kernel.put(directions);
+    return this.answer(wasm.exports.cascadeAliceGo(this.slot.frame, input, output))!;
+  }
+
+  ask(requests: Uint32Array): Answer | undefined {
+    if (!this.kernel.fits(requests.byteLength)) return undefined;
+    const { wasm, output } = this.kernel;
+    const input = this.kernel.put(bytesOf(requests));
+    return this.answer(wasm.exports.cascadeAliceAsk(this.slot.frame, input, requests.length, output));
+  }
+
+  word(): Uint8Array {
+    return this.kernel.get(this.slot.passData[0]!, this.length / 8);
+  }
+
+  private answer(bits: number): Answer;
+  private answer(bits: number): Answer | undefined {
+    return bits < 0 ? undefined : { bits, bytes: this.kernel.get(this.kernel.output, (bits + 7) >>> 3) };
+  }
+}
+
+class KernelBob extends KernelHalf implements BobHalf {
+  constructor(kernel: CascadeKernel, slot: Slot, length: number, word: Uint8Array) {
+    super(kernel, slot, length, 5);
+    kernel.wasm.exports.cascadeBobLoad(slot.frame, kernel.put(word));
+  }
+
+  get failed(): boolean {
+    return this.kernel.view().getUint32(this.slot.frame + at.failed, true) !== 0;
+  }
+
+  start(level: number, answers: Uint8Array): void {
+    this.nextPass();
+    const { wasm, output, scratch } = this.kernel;
+    const input = this.kernel.put(answers);
+    wasm.exports.cascadeBobStart(this.slot.frame, level, input, output, scratch);
+  }
+
+  next(): Request {
+    const asked = this.kernel.wasm.exports.cascadeBobAsk(this.slot.frame) >>> 0;
+    const count = asked >>> 2;
+    const kind = asked & 3;
+    const { asks } = this.slot;
+    if (kind === 0) return { kind: "none" };
+    if (kind === 1) return { kind: "go", directions: this.kernel.get(asks, (count + 7) >>> 3), answerBits: count };
+    const requests = new Uint32Array(this.kernel.get(asks, count * 4).buffer);
+    return { kind: kind === 2 ? "list" : "ask", requests, answerBits: answerBits(requests) };
+  }
+
+  take(answers: Uint8Array): void {
+    const { wasm, found } = this.kernel;
+    wasm.exports.cascadeBobTake(this.slot.frame, this.kernel.put(answers), found);
+  }
+
+  word(): Uint8Array {
+    const { wasm, output } = this.kernel;
+    wasm.exports.cascadeBobWord(this.slot.frame, output);
+    const word = this.kernel.get(output, this.length / 8);
+    wasm.u8.fill(0, output, output + word.length);
+    return word;
+  }
+}
+
+/** Bits that Alice answers to requests. */
+export function answerBits(requests: Uint32Array): number {
+  let bits = 0;
+  for (const request of requests) bits += request & 16 ? request & 15 : 1;
+  return bits;
+}
+
+function bytesOf(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}

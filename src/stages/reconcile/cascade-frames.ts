@@ -1,0 +1,141 @@
+/**
+ * From a block to Cascade's frames and back. The block is mixed publicly first, so that neither dead time (bits close by)
+ * nor drift (bits far apart) meets one frame or one block of parities: groups of 64 words are transposed bit by bit, then
+ * words are dealt like cards. Blocks below 2^16 bits are one frame in a random order. Frames are padded by bits that are
+ * zero at both ends; their parities count as leaked all the same.
+ */
+import { BitString } from "../../bits.js";
+import { type FrameShape, frameShape } from "../../kernels/cascade-halves.js";
+import type { CascadeOrders } from "../../kernels/cascade-order.js";
+import { WasmInstance } from "../../kernels/wasm.js";
+
+const largestFrame = 2 ** 18;
+const smallBlock = 2 ** 16;
+/** Frames of large blocks are multiples of this many words: the largest block of parities, 2^13 bits. */
+const unitWords = 128;
+const groupBytes = 512;
+const mixedAtOnce = 128 * groupBytes;
+const mixingPass = 15;
+
+export interface FramePlan {
+  /** Words of each frame. */
+  readonly words: readonly number[];
+  readonly bits: number;
+}
+
+export function planFrames(bits: number): FramePlan {
+  if (bits < smallBlock) return { bits, words: bits === 0 ? [] : [paddedSmall(bits) / 64] };
+  const units = Math.ceil(bits / (unitWords * 64));
+  const count = Math.ceil((units * unitWords * 64) / largestFrame);
+  const words = Array.from({ length: count }, (_, f) => Math.floor((units + f) / count) * unitWords);
+  return { bits, words: words.reverse() };
+}
+
+/** A multiple of a power of two of at least 64 that is at most an eighth of it. */
+function paddedSmall(bits: number): number {
+  const unit = Math.max(64, 2 ** Math.floor(Math.log2(bits / 8)));
+  return Math.ceil(bits / unit) * unit;
+}
+
+/** log₂ of the largest block of parities in a frame of this many bits. */
+export function largestLevel(length: number): number {
+  return Math.min(13, Math.log2(length & -length));
+}
+
+/** log₂ block sizes of the three passes (KERNELS.md E, 2), and where all leaves are searched together (6). */
+export function cascadeParameters(qber: number): { levels: readonly number[]; together: number } {
+  const q = Math.min(Math.max(qber, 0.0005), 0.25);
+  const first = Math.floor(Math.log2(1.3 / q));
+  const second = 2 ** first * q <= 1 ? first + 2 : first + 1;
+  const third = q < 0.015 ? 13 : q <= 0.05 ? 12 : q <= 0.08 ? 11 : 10;
+  return { levels: [first, second, Math.max(third, second)], together: q / 160 };
+}
+
+/** Level of each of a frame's passes; those after the third are to find what three have missed. */
+export function passLevel(qber: number, pass: number, length: number): number {
+  return Math.min(cascadeParameters(qber).levels[pass] ?? 13, largestLevel(length));
+}
+
+export function shapeOf(length: number, qber: number): FrameShape {
+  return frameShape(length, passLevel(qber, 0, length));
+}
+
+/** @returns each frame's packed bits; the caller zeroises them */
+export function dealFrames(word: BitString, plan: FramePlan, orders: (length: number) => CascadeOrders): Uint8Array[] {
+  const [only] = plan.words;
+  if (only === undefined) return [];
+  if (word.length < smallBlock) return [reorder(word.bytes, only * 64, orders(only * 64), "to")];
+  const words = new BigUint64Array(total(plan));
+  const bytes = new Uint8Array(words.buffer);
+  bytes.set(word.bytes);
+  mix(bytes);
+  const frames = plan.words.map((count) => new BigUint64Array(count));
+  eachWord(plan, (source, frame, at) => {
+    frames[frame]![at] = words[source]!;
+  });
+  bytes.fill(0);
+  return frames.map((frame) => new Uint8Array(frame.buffer));
+}
+
+/** The inverse. */
+export function collectFrames(
+  frames: readonly Uint8Array[],
+  plan: FramePlan,
+  orders: (length: number) => CascadeOrders,
+): BitString {
+  const [only] = plan.words;
+  if (only === undefined) return BitString.zeros(0);
+  let bytes: Uint8Array;
+  if (plan.bits < smallBlock) bytes = reorder(frames[0]!, only * 64, orders(only * 64), "from");
+  else {
+    const words = new BigUint64Array(total(plan));
+    const views = frames.map((frame) => new BigUint64Array(frame.buffer, frame.byteOffset, frame.length / 8));
+    eachWord(plan, (source, frame, at) => {
+      words[source] = views[frame]![at]!;
+    });
+    bytes = new Uint8Array(words.buffer);
+    mix(bytes);
+  }
+  const word = BitString.from(bytes.subarray(0, Math.ceil(plan.bits / 8)), plan.bits);
+  bytes.fill(0);
+  return word;
+}
+
+function total({ words }: FramePlan): number {
+  return words.reduce((sum, count) => sum + count, 0);
+}
+
+/** Rounds over all frames while all have room, then over the longer ones, which come first. */
+function eachWord({ words }: FramePlan, visit: (source: number, frame: number, at: number) => void): void {
+  let source = 0;
+  for (let at = 0, frames = words.length; frames > 0; at++) {
+    while (frames > 0 && words[frames - 1]! <= at) frames--;
+    for (let frame = 0; frame < frames; frame++) visit(source++, frame, at);
+  }
+}
+
+/** 64 × 64 bits transposed, group by group; its own inverse. */
+function mix(bytes: Uint8Array): void {
+  const wasm = new WasmInstance();
+  const address = wasm.hold(mixedAtOnce);
+  for (let from = 0; from < bytes.length; from += mixedAtOnce) {
+    const part = bytes.subarray(from, from + mixedAtOnce);
+    wasm.u8.set(part, address);
+    wasm.exports.cascadeMix(address, part.length / groupBytes);
+    part.set(wasm.u8.subarray(address, address + part.length));
+  }
+  wasm.wipe();
+}
+
+function reorder(bytes: Uint8Array, length: number, orders: CascadeOrders, way: "to" | "from"): Uint8Array {
+  const order = orders.pass(mixingPass);
+  const out = new Uint8Array(length / 8);
+  if (order.kind !== "table") return out;
+  const places = order[way];
+  for (let i = 0; i < length; i++) {
+    const bit = ((bytes[i >>> 3] ?? 0) >>> (i & 7)) & 1;
+    const place = places[i]!;
+    out[place >>> 3]! |= bit << (place & 7);
+  }
+  return out;
+}
