@@ -5,12 +5,12 @@ import type { BenchRow } from "../cli/bench.js";
 import { createEngine } from "../engine.js";
 import { type BenchOptions, type Case, fill, generator, measure } from "./harness.js";
 
-const bits = 2 ** 20;
+const bits = 2 ** 22;
 
 export async function reconcile({ seconds, seed }: BenchOptions): Promise<BenchRow[]> {
   const draw = generator(seed);
   await using engine = await createEngine();
-  const cases: Case[] = [0.01, 0.03, 0.05].flatMap((qber) => {
+  const cases: Case[] = [0.01, 0.02, 0.03, 0.05, 0.08].flatMap((qber) => {
     const alice = BitString.from(fill(bits / 8, draw));
     const errors = BitString.zeros(bits);
     for (let i = 0; i < bits; i++) if (draw() < qber * 2 ** 32) errors.bytes[i >>> 3]! |= 1 << (i & 7);

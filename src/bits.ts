@@ -86,7 +86,13 @@ export function concatBits(parts: readonly BitString[]): BitString {
 export function xorBits(a: BitString, b: BitString): BitString {
   if (a.length !== b.length) throw invalidLength(b.length, a.bytes.length);
   const out = a.bytes.slice();
-  for (let i = 0; i < out.length; i++) out[i]! ^= b.bytes[i]!;
+  const words = b.bytes.byteOffset % 4 === 0 ? out.length >>> 2 : 0;
+  const [wide, other] = [
+    new Uint32Array(out.buffer, 0, words),
+    new Uint32Array(b.bytes.buffer, words ? b.bytes.byteOffset : 0, words),
+  ];
+  for (let i = 0; i < words; i++) wide[i]! ^= other[i]!;
+  for (let i = words * 4; i < out.length; i++) out[i]! ^= b.bytes[i]!;
   return BitString.adopt(out, a.length);
 }
 

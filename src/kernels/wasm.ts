@@ -96,12 +96,15 @@ export class WasmInstance {
     return address;
   }
 
-  /** Zeroises all memory and forgets tables and what was held. */
+  /** Zeroises and forgets everything but the module's own constants: tables and what was held. */
   wipe(): void {
     this.refresh();
-    this.u8.fill(0);
+    const start = align(this.exports.heapBase());
+    this.u8.fill(0, start, this.top);
     this.holding = false;
-    this.instantiate();
+    this.bottom = start;
+    this.top = start;
+    this.tables = new Map();
   }
 
   private take(bytes: number): number {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { BitString } from "../../src/bits.js";
+import { loopbackPair } from "../../src/channel/loopback.js";
+import { systemRandom } from "../../src/random.js";
+import { LeakLedger } from "../../src/security/ledger.js";
 import { type AutoInput, chooseMethod } from "../../src/stages/reconcile/auto.js";
+import { autoReconciler } from "../../src/stages/reconcile/auto-reconciler.js";
+import type { Accounting } from "../../src/stages/reconcile/types.js";
+import { InlineExecutor } from "../../src/workers/executor.js";
 
 const input: AutoInput = {
   qber: 0.01,
@@ -23,5 +30,44 @@ describe("auto", () => {
     const choice = chooseMethod({ ...input, accounting: "one-way" });
     expect(choice.method).toBe("ldpc");
     expect(choice.secretBitsPerSecond.cascade).toBeUndefined();
+  });
+});
+
+describe("auto between two ends", () => {
+  const word = BitString.zeros(20_000);
+  const other = BitString.zeros(20_000);
+  for (let i = 0; i < word.length; i += 61) other.bytes[i >>> 3]! ^= 1 << (i & 7);
+
+  async function run(roundTripSeconds: number, accounting: Accounting, atBob = roundTripSeconds) {
+    const { alice, bob } = loopbackPair();
+    const executor = new InlineExecutor();
+    const end = (channel: typeof alice) => ({ channel, executor, ledger: new LeakLedger(), random: systemRandom });
+    const options = { qber: 0.0164, mode: "auto", accounting } as const;
+    const [, atEnd] = await Promise.all([
+      autoReconciler.asAlice(end(alice), word, { ...options, roundTripSeconds }),
+      autoReconciler.asBob(end(bob), other, { ...options, roundTripSeconds: atBob }),
+    ]);
+    expect(atEnd.word.bytes).toEqual(word.bytes);
+    return atEnd.choice.auto as { method: string; why: string; secretBitsPerSecond?: { cascade?: number } };
+  }
+
+  it("follows Alice, who measured another round trip than Bob", async () => {
+    expect((await run(0, "pattern-public", 1)).method).toBe("cascade");
+    const far = await run(0.1, "pattern-public", 0);
+    expect(far.method).toBe("ldpc");
+    expect(far.secretBitsPerSecond?.cascade).toBeGreaterThan(0);
+  });
+
+  it("stays with LDPC under one-way accounting and says why", async () => {
+    expect(await run(0, "one-way")).toMatchObject({ method: "ldpc", why: expect.stringContaining("one-way") });
+  });
+
+  it("Bob refuses a method that is none", async () => {
+    const { alice, bob } = loopbackPair();
+    const context = { channel: bob, executor: new InlineExecutor(), ledger: new LeakLedger(), random: systemRandom };
+    const options = { qber: 0.02, mode: "auto", accounting: "pattern-public" } as const;
+    const asked = expect(autoReconciler.asBob(context, word, options)).rejects.toHaveProperty("code");
+    await alice.send("reconcile-method", { method: "winnow" });
+    await asked;
   });
 });
