@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { BitString, xorBits } from "../bits.js";
 import type { BenchRow } from "../cli/bench.js";
 import { createEngine } from "../engine.js";
+import { cascadeCores } from "./cascade.js";
 import { type BenchOptions, type Case, fill, generator, measure } from "./harness.js";
 
 const bits = 2 ** 22;
@@ -32,6 +33,7 @@ export async function reconcile({ seconds, seed }: BenchOptions): Promise<BenchR
       };
     });
   });
+  for (const qber of [0.01, 0.03, 0.08]) for (const frames of [2, 32]) cases.push(...cascadeCores(qber, frames, draw));
   // awaited here: the engine closes when this function returns
   return await measure(cases, seconds);
 }

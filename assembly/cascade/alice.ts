@@ -44,19 +44,27 @@ export function cascadeAliceList(frame: Frame, requests: usize, count: u32, out:
 
 /** One bit a leaf that is not down to one bit: 1, the difference is in the right half. @returns bits */
 export function cascadeAliceGo(frame: Frame, directions: usize, out: usize): i32 {
-  let kept = frame.list;
-  let at: u32 = 0;
-  for (let entry = frame.list, end = entry + (<usize>frame.listed << 3); entry < end; entry += 8) {
+  const data = passOf(frame, frame.listPass).data;
+  const list = frame.list;
+  let kept: u32 = 0;
+  let packed: u32 = 0;
+  for (let entry = list, end = list + (<usize>frame.listed << 3); entry < end; entry += 8) {
     const level = load<u32>(entry, 4) - 1;
     if (level == 0) continue;
-    const right = (<u32>load<u8>(directions + (at >> 3)) >> (at & 7)) & 1;
-    at++;
-    store<u32>(kept, load<u32>(entry) + (right << level));
-    store<u32>(kept, level, 4);
-    kept += 8;
+    const right = (<u32>load<u8>(directions + (kept >> 3)) >> (kept & 7)) & 1;
+    const start = load<u32>(entry) + (right << level);
+    const target = list + (<usize>kept << 3);
+    store<u32>(target, start);
+    store<u32>(target, level, 4);
+    packed |= parity(data, wordShift, start, level - 1) << (kept & 7);
+    if ((++kept & 7) == 0) {
+      store<u8>(out + (kept >> 3) - 1, packed);
+      packed = 0;
+    }
   }
-  frame.listed = <u32>(kept - frame.list) >> 3;
-  return answerList(frame, out);
+  if (kept & 7) store<u8>(out + (kept >> 3), packed);
+  frame.listed = kept;
+  return kept;
 }
 
 /** Leaves of the list that go on after this step: directions that Bob owes. */

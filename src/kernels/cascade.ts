@@ -47,6 +47,7 @@ export class CascadeKernel {
   readonly found: number;
   private readonly table: number;
   private readonly ioBytes: number;
+  private words32 = new Uint32Array(0);
 
   constructor(
     private readonly shape: FrameShape,
@@ -177,6 +178,12 @@ export class CascadeKernel {
   view(): DataView {
     return new DataView(this.wasm.u8.buffer);
   }
+
+  word32(address: number): number {
+    const { buffer } = this.wasm.u8;
+    if (this.words32.buffer !== buffer) this.words32 = new Uint32Array(buffer);
+    return this.words32[address >>> 2]!;
+  }
 }
 
 abstract class KernelHalf {
@@ -191,7 +198,7 @@ abstract class KernelHalf {
   }
 
   get passes(): number {
-    return this.kernel.view().getUint32(this.slot.frame + at.passes, true);
+    return this.kernel.word32(this.slot.frame + at.passes);
   }
 
   protected nextPass(): void {
@@ -262,7 +269,7 @@ class KernelBob extends KernelHalf implements BobHalf {
   }
 
   get failed(): boolean {
-    return this.kernel.view().getUint32(this.slot.frame + at.failed, true) !== 0;
+    return this.kernel.word32(this.slot.frame + at.failed) !== 0;
   }
 
   start(level: number, answers: Uint8Array): void {
@@ -280,7 +287,9 @@ class KernelBob extends KernelHalf implements BobHalf {
     if (kind === 0) return { kind: "none" };
     if (kind === 1) return { kind: "go", directions: this.kernel.get(asks, (count + 7) >>> 3), answerBits: count };
     const requests = new Uint32Array(this.kernel.get(asks, count * 4).buffer);
-    return { kind: kind === 2 ? "list" : "ask", requests, answerBits: answerBits(requests) };
+    return kind === 2
+      ? { kind: "list", requests, answerBits: count }
+      : { kind: "ask", requests, answerBits: answerBits(requests) };
   }
 
   take(answers: Uint8Array): void {
