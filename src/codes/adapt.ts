@@ -36,6 +36,10 @@ const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: numb
   incremental: { asymptotic: 1.04, finite: 1.6 },
 };
 
+/** Below half a percent checks are so wide that int8 messages lose some: f per error rate on top (measured). */
+const wideChecksBelow = 0.005;
+const wideChecksCost = 55;
+
 /** Base columns: more of them make finer steps of the rate, short frames need wide circulants more. */
 const fewColumns = 256;
 const manyColumns = 512;
@@ -66,7 +70,8 @@ export function planFrames(bits: number, { qber, profile, largestFrame, share = 
   const columns = Math.max(leastColumns, Math.ceil(real / lifting));
   const q = Math.min(0.25, Math.max(1e-4, qber));
   const { asymptotic, finite } = measured[profile];
-  const startEfficiency = share * (asymptotic + (finite * dispersion(q)) / Math.sqrt(real));
+  const steep = Math.max(0, wideChecksBelow - q) * wideChecksCost;
+  const startEfficiency = share * (asymptotic + steep + (finite * dispersion(q)) / Math.sqrt(real));
   const wanted = Math.ceil((startEfficiency * entropy(q) * real) / lifting);
   const rows = Math.min(columns - 1, Math.max(leastRows, wanted));
   const { id, n, m } = codeInfo(columns, lifting, rows);

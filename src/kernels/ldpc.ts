@@ -236,7 +236,8 @@ function decodeInTurn(
   const last = code.n > shortFrame || options.effort === "once";
   if (last && !fast) return first;
   const second = decodeLayered(wasm, code, base, word, target, { ...options, arithmetic: fast ? "tight" : "fast" });
-  if (last || second.iterations >= 0) return second;
+  if (second.iterations >= 0) return second;
+  if (last) return first;
   const third = decodeGeneral(wasm, code, word, target, options);
   return third.iterations >= 0 ? third : first;
 }
