@@ -42,6 +42,7 @@ export interface StoredKey {
   readonly key_ID: string;
   readonly key: string;
   readonly bits: number;
+  readonly block: number;
 }
 
 export function keysOf(out: string, role: "alice" | "bob"): StoredKey[] {
