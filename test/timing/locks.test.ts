@@ -152,3 +152,24 @@ describe("pairs", () => {
     expect(atAlice).toMatchObject({ locked: false, reason: "NO_LOCK" });
   }, 60_000);
 });
+
+/**
+ * A lock's threshold is set for a false-lock probability of 1e-9 a link; at that, one false lock in the slow suite's 1 000
+ * links has probability 1e-6.
+ */
+describe("noise of at least 1e4 events a side, seeded", () => {
+  const [pulses, pairs] = process.env.QKD_SLOW ? [700, 300] : [44, 6];
+  test(`${pulses} links of pulses, none locks`, async () => {
+    for (let seed = 1; seed <= pulses; seed++) {
+      const { atBob } = await acquirePulses(prepared({ lossDb: 90, darkCountsHz: 20_000 }), 0.16, seed);
+      expect(atBob, `seed ${seed}`).toMatchObject({ locked: false, reason: "NO_LOCK" });
+    }
+  }, 3_600_000);
+
+  test(`${pairs} links of pairs, none locks`, async () => {
+    for (let seed = 1; seed <= pairs; seed++) {
+      const { atAlice } = await acquirePairs(entangled({ lossDb: 90, backgroundHz: 60_000 }), 0.18, seed);
+      expect(atAlice, `seed ${seed}`).toMatchObject({ locked: false, reason: "NO_LOCK" });
+    }
+  }, 3_600_000);
+});
