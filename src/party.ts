@@ -99,7 +99,7 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
     if (!estimate.go)
       return { ...known, ...errorsKnown(sifted, [estimate.errors], estimate.opened), reason: estimate.reason };
 
-    const options = reconcileOptions(work, estimate.qber);
+    const options = reconcileOptions(work, estimate);
     const { word, ...reconciled } = await work.timed("reconcile", () => end.reconcile(work, sifted.key, options));
     secrets.push(word);
     const after = { ...known, qberUsed: estimate.qber, reconciled };
@@ -128,10 +128,12 @@ export function keyCount({ link }: Pick<StageContext, "link">, bits: number): nu
   return link.keyBits ? Math.floor(bits / link.keyBits) : 1;
 }
 
-function reconcileOptions({ link, roundTripSeconds }: BlockWork, qber: number): ReconcileOptions {
-  // Both ends know it: the rate comes from the check basis, whose errors need not be the key basis'.
+function reconcileOptions(
+  { link, roundTripSeconds }: BlockWork,
+  { qber, tracked }: { qber: number; tracked: boolean },
+): ReconcileOptions {
   const { mode, accounting } = link.reconciliation;
-  return { qber, mode, accounting, roundTripSeconds, rough: true };
+  return { qber, mode, accounting, roundTripSeconds, rough: !tracked };
 }
 
 function withoutKey({ key: _key, ...rest }: SiftedBlock): Omit<SiftedBlock, "key"> {

@@ -163,6 +163,7 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
   const ledger = new LeakLedger();
   ledger.add("earlier-attempt", earlier.leak);
   const seconds: Record<string, number> = {};
+  const before = (state.rows as unknown as BlockRow[]).filter((row) => row.index < index);
   const work: BlockWork = {
     link,
     index,
@@ -173,8 +174,8 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
     seal: transcript,
     signal: session.signal,
     roundTripSeconds: session.roundTripSeconds,
-    keyQber: undefined,
-    earlier: (state.rows as unknown as BlockRow[]).filter((row) => row.index < index),
+    keyQber: keyQberOf(before),
+    earlier: before,
     metadata: (bits) => options.metadata(bits, index),
     async timed(stage, run) {
       const began = performance.now();
@@ -208,6 +209,19 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
   for (const key of outcome.keys) key.bytes.fill(0);
   session.connection.finish(index);
   session.progress();
+}
+
+const trackedBlocks = 3;
+/** Fewer errors than this say less than the check basis. */
+const enoughErrors = 100;
+
+/** Error rate of the key basis in the last blocks that gave key: their counts were told and paid for. */
+function keyQberOf(earlier: readonly BlockRow[]): number | undefined {
+  const verified = earlier.filter(({ errors, secretBits }) => errors !== null && secretBits > 0).slice(-trackedBlocks);
+  const [errors, bits] = [verified.map((row) => row.errors ?? 0), verified.map(({ keyBits }) => keyBits)].map((of) =>
+    of.reduce((sum, one) => sum + one, 0),
+  );
+  return errors! < enoughErrors ? undefined : errors! / bits!;
 }
 
 /**

@@ -18,7 +18,12 @@ import type { BlockReason, StageContext } from "./context.js";
 import type { SiftedBlock } from "./sift.js";
 
 export type Estimate =
-  | { readonly go: true; readonly qber: number }
+  | {
+      readonly go: true;
+      readonly qber: number;
+      /** From the key basis of earlier blocks; else from this block's check basis, whose errors need not be the key's. */
+      readonly tracked: boolean;
+    }
   | {
       readonly go: false;
       readonly reason: BlockReason;
@@ -28,7 +33,11 @@ export type Estimate =
     };
 
 const bobSchema = z.strictObject({ reason: wireText.nullable() });
-const aliceSchema = z.strictObject({ reason: wireText.nullable(), qber: z.number().min(0).max(0.5) });
+const aliceSchema = z.strictObject({
+  reason: wireText.nullable(),
+  qber: z.number().min(0).max(0.5),
+  tracked: z.boolean(),
+});
 const openedSchema = z.strictObject({ key: wireBytes });
 const countedSchema = z.strictObject({ errors: wireCount });
 
@@ -46,8 +55,9 @@ export async function estimateAsAlice(
   const bob = await context.channel.receive("estimate.bob", bobSchema);
   const reason = own ?? (bob.reason as BlockReason | null) ?? undefined;
   const qber = Math.min(0.5, Math.max(smallestQber, keyQber ?? testQber(block)));
-  await context.channel.send("estimate.alice", { reason: reason ?? null, qber });
-  if (!reason) return { go: true, qber };
+  const tracked = keyQber !== undefined;
+  await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked });
+  if (!reason) return { go: true, qber, tracked };
   await context.channel.send("estimate.opened", { key: block.key.bytes });
   const { errors } = await context.channel.receive("estimate.counted", countedSchema);
   return { go: false, reason, errors };
@@ -60,10 +70,10 @@ export async function estimateAsBob(
 ): Promise<Estimate> {
   const own = stopReason(context, block, alarms);
   await context.channel.send("estimate.bob", { reason: own ?? null });
-  const { reason, qber } = await context.channel.receive("estimate.alice", aliceSchema);
+  const { reason, qber, tracked } = await context.channel.receive("estimate.alice", aliceSchema);
   if (reason === null) {
     if (own) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Alice goes on with a block that Bob stopped (${own}).`);
-    return { go: true, qber };
+    return { go: true, qber, tracked };
   }
   const opened = await context.channel.receive("estimate.opened", openedSchema);
   const key = wireBits(opened.key, block.key.length);
