@@ -43,7 +43,10 @@ export interface BlockContext {
   readonly seconds: Readonly<Record<string, number>>;
 }
 
-const blocksInFlight = 4;
+const leastInFlight = 4;
+const mostInFlight = 12;
+/** Round trips of a block with LDPC, about: in so many of them an end only waits. */
+const roundTripsOfBlock = 10;
 const nextSchema = z.strictObject({ index: z.int().min(0).nullable() });
 
 /** Runs until the dump is done at both ends. */
@@ -112,14 +115,25 @@ async function checkDisclosed(source: LockedSource, { state }: RunOptions): Prom
 }
 
 async function lead(session: Session, options: RunOptions, source: LockedSource, control: BlockChannel): Promise<void> {
-  await withWindow(session, blocksInFlight, async (running) => {
+  await withWindow(session, leastInFlight, async (running) => {
     for await (const raw of source.blocks()) {
       if (!isOpen(session, raw.index)) continue;
       await running.room();
       await control.send("next", { index: raw.index });
-      running.add(oneBlock(session, options, raw));
+      const began = performance.now();
+      const waiting = session.roundTripSeconds * roundTripsOfBlock;
+      const block = oneBlock(session, options, raw).then(() => {
+        running.size = inFlight(waiting, (performance.now() - began) / 1000);
+      });
+      running.add(block);
     }
   });
+}
+
+/** So many blocks that as many compute as on a link without delay; a long block waits for a small share of its time. */
+export function inFlight(waitingSeconds: number, blockSeconds: number): number {
+  const computing = Math.max(1 - waitingSeconds / blockSeconds, leastInFlight / mostInFlight);
+  return Math.round(leastInFlight / computing);
 }
 
 /** @param source undefined where there is no lock or nothing left to do: then Bob announces no block */
@@ -129,7 +143,7 @@ async function follow(
   source: LockedSource | undefined,
   control: BlockChannel,
 ): Promise<void> {
-  await withWindow(session, blocksInFlight + 1, async (running) => {
+  await withWindow(session, mostInFlight + 1, async (running) => {
     const blocks = source?.blocks();
     for (;;) {
       const { index } = await Promise.race([control.receive("next", nextSchema), running.failed]);
@@ -283,7 +297,7 @@ class Window {
   private fail!: (error: unknown) => void;
   private readonly running = new Set<Promise<void>>();
 
-  constructor(private readonly size: number) {
+  constructor(public size: number) {
     this.failed = new Promise((_, reject) => {
       this.fail = reject;
     });
