@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<{ register(program: Command): void 
   keylength: () => import("./cli/keylength.js"),
   amplify: () => import("./cli/amplify.js"),
   audit: () => import("./cli/audit.js"),
+  keypair: () => import("./cli/keypair.js"),
   pool: () => import("./cli/pool.js"),
   plan: () => import("./cli/plan.js"),
   bench: () => import("./cli/bench.js"),

@@ -2,15 +2,17 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { PadAuthenticator } from "./channel/authentication.js";
+import { type Authenticator, PadAuthenticator } from "./channel/authentication.js";
 import type { ConnectionOptions } from "./channel/connection.js";
 import { duplexPair } from "./channel/duplex-pair.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
 import { dumpIdentity, endData } from "./end-data.js";
+import { QkdError } from "./errors.js";
 import { LineFile } from "./keys/durable.js";
 import { JsonlSink } from "./keys/jsonl-sink.js";
 import { AuthKeyPool } from "./keys/pool.js";
+import { passingSignatures, signatures } from "./keys/sign-key.js";
 import { openStateFolder } from "./keys/state-folder.js";
 import { type Link, linkDigests } from "./link.js";
 import { type PartyReport, runParty } from "./party-run.js";
@@ -40,6 +42,9 @@ const poolBytes = 1 << 20;
 export async function distill(executor: Executor, options: DistillOptions): Promise<DistillReport> {
   const began = performance.now();
   const pool = systemRandom(poolBytes);
+  const passing = options.link.authentication.mode === "computational-ed25519" ? passingSignatures() : undefined;
+  if (passing && options.authKey)
+    throw new QkdError("USAGE_INVALID", "The link authenticates by signatures; it takes no --auth-key.");
   const [toBob, toAlice] = duplexPair();
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -51,7 +56,7 @@ export async function distill(executor: Executor, options: DistillOptions): Prom
         out,
         dump: options[role],
         transport: once(stream),
-        authKey: authKey ?? pool,
+        authKey: passing?.[role] ?? authKey ?? pool,
         signal,
         // Both ends share this thread: silence means that it is busy.
         waitSeconds: 86_400,
@@ -89,8 +94,10 @@ export interface EndOptions {
   readonly dump: string;
   readonly out: string;
   readonly transport: Transport;
-  /** Authentication key: a file, or bytes that both ends of a run in one process share. */
-  readonly authKey: string | Uint8Array;
+  /** Authentication key: a file, or what both ends of a run in one process share. */
+  readonly authKey?: string | Uint8Array | Authenticator;
+  /** Private key file, where the link authenticates by signatures. */
+  readonly signKey?: string;
   readonly waitSeconds?: number;
   readonly connection?: ConnectionOptions;
   readonly strict?: boolean;
@@ -103,17 +110,14 @@ export interface EndOptions {
 
 /** One end with its files under `out`: keys, audit, state. */
 export async function runEnd(executor: Executor, role: Role, options: EndOptions): Promise<PartyReport> {
-  const { link, out, dump, authKey } = options;
+  const { link, out, dump } = options;
   const folder = join(out, role);
   await mkdir(folder, { recursive: true });
   const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump) });
   const { state, marksCopy, close } = await openStateFolder(out, role, identity, options.stateKey ?? {});
   const sink = await JsonlSink.open(join(folder, "keys.jsonl"));
   const audit = await LineFile.open(join(folder, "audit.jsonl"));
-  const pool =
-    typeof authKey === "string"
-      ? await AuthKeyPool.open(authKey, role, marksCopy)
-      : AuthKeyPool.inMemory(authKey, role);
+  const { authenticator, pool } = await authenticatorOf(role, options, marksCopy);
   const { strict = false, onProgress } = options;
   try {
     return await runParty({
@@ -121,7 +125,7 @@ export async function runEnd(executor: Executor, role: Role, options: EndOptions
       link,
       data: () => endData(role, link, dump, { strict, ...(onProgress ? { onProgress } : {}) }),
       transport: options.transport,
-      authenticator: new PadAuthenticator(pool),
+      authenticator,
       state,
       sink,
       executor,
@@ -133,11 +137,33 @@ export async function runEnd(executor: Executor, role: Role, options: EndOptions
       onAudit: (record) => audit.append([JSON.stringify(record)]),
     });
   } finally {
-    await pool.close();
+    await pool?.close();
     await audit.close();
     await sink.close();
     await close();
   }
+}
+
+/** @throws QkdError USAGE_INVALID where the option for the link's mode is missing */
+async function authenticatorOf(
+  role: Role,
+  { link, authKey, signKey }: EndOptions,
+  marksCopy: string,
+): Promise<{ authenticator: Authenticator; pool?: AuthKeyPool }> {
+  const { mode } = link.authentication;
+  if (typeof authKey === "object" && !(authKey instanceof Uint8Array)) return { authenticator: authKey };
+  if (mode === "computational-ed25519") {
+    if (authKey !== undefined || signKey === undefined)
+      throw new QkdError("USAGE_INVALID", `The link authenticates by ${mode}: give --sign-key and no --auth-key.`);
+    return { authenticator: await signatures(link, role, signKey) };
+  }
+  if (authKey === undefined || signKey !== undefined)
+    throw new QkdError("USAGE_INVALID", `The link authenticates by ${mode}: give --auth-key and no --sign-key.`);
+  const pool =
+    typeof authKey === "string"
+      ? await AuthKeyPool.open(authKey, role, marksCopy)
+      : AuthKeyPool.inMemory(authKey, role);
+  return { authenticator: new PadAuthenticator(pool), pool };
 }
 
 function once(stream: Duplex): Transport {

@@ -64,6 +64,7 @@ export const errorTable = {
   AUTH_STATE_DAMAGED: "The record of used pads cannot be read; the key file must not be used again.",
   AUTH_STATE_FOREIGN: "The record of used pads belongs to another key file.",
   AUTH_STATE_VERSION: "The record of used pads was written by another version.",
+  AUTH_SIGN_KEY_WRONG: "A signing key is no Ed25519 private key, or not the one that the link description names.",
   AUTH_REPLENISH_CONFLICT: "Key of this block was put into the pool already, with other bytes or of another length.",
   CHANNEL_AUTHENTICATION_FAILED:
     "A tag of the peer is wrong: another authentication key, or someone changed what was said.",

@@ -14,6 +14,8 @@ const fractionalPicoseconds = z
 const probability = z.number().gt(0).lt(1);
 const basis = z.enum(["Z", "X"]);
 
+const publicKey = z.base64().length(44);
+
 const detector = z.strictObject({
   channel: z.int().min(0).max(255).describe("channel code as `inspect` prints it"),
   basis: basis.describe("basis that a click of this detector means"),
@@ -159,6 +161,21 @@ const linkSchema = z.strictObject({
     .prefault({})
     .describe("how blocks are cut; absent: the whole dump is one block"),
   keyBits: z.int().positive().optional().describe("split a block's key into keys of this many bits"),
+  authentication: z
+    .strictObject({
+      mode: z
+        .enum(["wegman-carter", "computational-ed25519"])
+        .default("wegman-carter")
+        .describe("one-time pads from a pre-shared key, or signatures (not information-theoretic)"),
+      publicKeys: z
+        .strictObject({
+          alice: publicKey.describe("Alice's Ed25519 key, 32 bytes in base64, as `keypair` prints it"),
+          bob: publicKey.describe("Bob's"),
+        })
+        .optional()
+        .describe("with `computational-ed25519`"),
+    })
+    .prefault({}),
   qberLimit: z.number().gt(0).max(0.5).default(0.11).describe("a block above this QBER in either basis gives no key"),
   alarms: z
     .strictObject({
@@ -244,6 +261,13 @@ function contradiction(link: Link): [field: string, why: string] | undefined {
     const bases = new Set((party.detectors ?? []).map((d) => d.basis));
     if (party.detectors && bases.size !== 2) return [`${name}.detectors`, "both bases need detectors"];
   }
+  const { mode, publicKeys } = link.authentication;
+  if (mode === "computational-ed25519" && !publicKeys)
+    return ["authentication.publicKeys", "signatures need both ends' public keys"];
+  if (mode === "wegman-carter" && publicKeys)
+    return ["authentication.publicKeys", "one-time pads need none; they come from --auth-key"];
+  if (publicKeys && publicKeys.alice === publicKeys.bob)
+    return ["authentication.publicKeys", "the two ends need different keys"];
   const { method, accounting } = link.reconciliation;
   if (method === "cascade" && accounting === "one-way")
     return ["reconciliation.accounting", "cascade needs `pattern-public` (FORMULAS.md 5b)"];

@@ -51,6 +51,7 @@ export interface PartyReport {
 /** @throws QkdError as the run fails: INTERRUPTED, CHANNEL_*, AUTH_*, DUMP_*, LINK_*, FILE_* … */
 export async function runParty(options: PartyOptions): Promise<PartyReport> {
   const { role, link, state, sink, authenticator, executor } = options;
+  const padded = authenticator.mode === "wegman-carter";
   let facts = (state.run.facts ?? {}) as PartyReport["facts"];
   const onBlock = async (outcome: BlockOutcome, index: number, context: BlockContext) => {
     const row = blockRow(outcome, index, context, link.reconciliation.accounting);
@@ -99,11 +100,11 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     return {
       link: link.name,
       block: index,
-      epsilon: { ...link.epsilon, authentication: 2 * tagEpsilon(2 ** 30) },
+      epsilon: { ...link.epsilon, authentication: padded ? 2 * tagEpsilon(2 ** 30) : 0 },
       proof: proofOf(link),
       length: link.security.length,
       accounting: link.reconciliation.accounting,
-      assumptions: assumptionsOf(link),
+      assumptions: padded ? assumptionsOf(link) : [...assumptionsOf(link), signaturesHold],
       authentication: authenticator.mode,
       hash: "toeplitz" as const,
       createdAt: new Date().toISOString(),
@@ -126,7 +127,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
       ...(link.security.secretBits ? { fixedBits: link.security.secretBits } : {}),
       ...(link.keyBits ? { splitBits: link.keyBits } : {}),
       accounting: link.reconciliation.accounting,
-      epsilon: { ...link.epsilon, authentication: tags * tagEpsilon(context.transcriptBlocks) },
+      epsilon: { ...link.epsilon, authentication: padded ? tags * tagEpsilon(context.transcriptBlocks) : 0 },
       ...(link.source && link.source.intensities.length > 1
         ? { intensities: link.source.intensities.map(({ mean, probability }) => ({ mean, probability })) }
         : {}),
@@ -146,6 +147,9 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     });
   }
 }
+
+/** Without pads the authentication has no ε: it rests on this. */
+const signaturesHold = "Ed25519 signatures cannot be forged before the run ends (computational)";
 
 function assumptionsOf(link: Link): string[] {
   const list = [

@@ -119,6 +119,7 @@ async function lead(session: Session, options: RunOptions, source: LockedSource,
     for await (const raw of source.blocks()) {
       if (!isOpen(session, raw.index)) continue;
       await running.room();
+      await keepReserve(session, running);
       await control.send("next", { index: raw.index });
       const began = performance.now();
       const waiting = session.roundTripSeconds * roundTripsOfBlock;
@@ -151,6 +152,7 @@ async function follow(
       if (!isOpen(session, index))
         throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} again.`, { index });
       await running.room();
+      await keepReserve(session, running);
       let raw: RawBlock | undefined;
       do raw = (await blocks?.next())?.value as RawBlock | undefined;
       while (raw && raw.index < index);
@@ -160,6 +162,16 @@ async function follow(
       running.add(oneBlock(session, options, raw));
     }
   });
+}
+
+/** Blocks under way end with their tags; the one that would touch the closing reserve is not begun. */
+async function keepReserve({ authentication }: Session, running: Window): Promise<void> {
+  if (await authentication.roomFor(running.count + 1)) return;
+  await running.drain();
+  throw new QkdError(
+    "AUTH_POOL_EXHAUSTED",
+    "The authentication pads are used up but for the closing reserve; add pre-shared key with `pool add` at both ends.",
+  );
 }
 
 function isOpen({ plan }: Session, index: number): boolean {
@@ -315,6 +327,9 @@ class Window {
       },
     );
     this.running.add(tracked);
+  }
+  get count(): number {
+    return this.running.size;
   }
   async room(): Promise<void> {
     while (this.running.size >= this.size) await Promise.race([this.failed, ...this.running]);

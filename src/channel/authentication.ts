@@ -51,6 +51,8 @@ export interface ConnectionAuthentication {
   hello(): HelloFields;
   /** The peer's hello; nothing durable changes by it. @throws QkdError CHANNEL_KEY_MISMATCH, CHANNEL_MESSAGE_INVALID */
   meet(peer: HelloFields): Promise<void>;
+  /** Whether so many more tags of this end leave the closing reserve alone. */
+  roomFor(tags: number): Promise<boolean>;
   /** @param label the step: "hello", a block's number and attempt; never the same twice on one connection */
   transcript(label: string): Transcript;
 }
@@ -116,6 +118,7 @@ abstract class MetConnection implements ConnectionAuthentication {
     this.peerNonce = peer.nonce;
   }
   abstract transcript(label: string): Transcript;
+  abstract roomFor(tags: number): Promise<boolean>;
 
   /** What a tag says beside the transcript. */
   context(from: Role, pad: number, label: string): Uint8Array {
@@ -198,6 +201,9 @@ class PadConnection extends MetConnection {
   transcript(label: string): Transcript {
     return new PadTranscript(this, label);
   }
+  roomFor(tags: number): Promise<boolean> {
+    return this.pool.roomFor(tags);
+  }
 }
 
 class PadTranscript extends RecordedTranscript {
@@ -276,6 +282,9 @@ class SignatureConnection extends MetConnection {
   }
   transcript(label: string): Transcript {
     return new SignatureTranscript(this, label);
+  }
+  async roomFor(): Promise<boolean> {
+    return true;
   }
 }
 

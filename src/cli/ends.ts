@@ -19,7 +19,8 @@ interface Flags {
   dump: string;
   listen?: string;
   connect?: string;
-  authKey: string;
+  authKey?: string;
+  signKey?: string;
   out: string;
   tlsCert?: string;
   tlsKey?: string;
@@ -39,7 +40,8 @@ export function register(program: Command): void {
       .requiredOption("--dump <file>", role === "alice" ? "her dump or preparation record" : "his dump")
       .option("--listen <host:port>", "wait for the peer here")
       .option("--connect <host:port>", "or call it there")
-      .requiredOption("--auth-key <file>", "authentication key file, the same at both ends")
+      .option("--auth-key <file>", "authentication key file, the same at both ends")
+      .option("--sign-key <file>", "where the link says computational-ed25519: this end's private key, of `keypair`")
       .requiredOption("--out <folder>", `folder for ${role}/keys.jsonl, ${role}/audit.jsonl and state/`)
       .option("--tls-cert <file>", "TLS 1.3, mutual: certificate")
       .option("--tls-key <file>", "its key")
@@ -79,7 +81,8 @@ async function runRole(role: Role, flags: Flags) {
       dump: flags.dump,
       out: flags.out,
       transport,
-      authKey: flags.authKey,
+      ...(flags.authKey === undefined ? {} : { authKey: flags.authKey }),
+      ...(flags.signKey === undefined ? {} : { signKey: flags.signKey }),
       waitSeconds: flags.wait,
       strict: flags.strict ?? false,
       signal: interrupt.signal,

@@ -4,12 +4,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Role } from "../../src/channel/types.js";
 import { bothKeys, keysOf, type Simulated, simulated, smallBbm92 } from "./links.js";
 import { mulberry } from "./matched.js";
 import { type EndProcess, type Pair, pairOf } from "./processes.js";
 
-const kills = process.env.QKD_SLOW ? 200 : 12;
-const killsOfARun = 4;
+const kills = process.env.QKD_SLOW ? 200 : 10;
+const killsOfARun = 6;
 let link: Simulated;
 let clean: Map<number, number>;
 let cleanMs = 0;
@@ -67,7 +68,7 @@ async function finished({ alice, bob }: Pair): Promise<void> {
   const well = { alice: false, bob: false };
   const tend = async (end: EndProcess, other: EndProcess) => {
     for (let starts = 0; starts < 8 && !(well.alice && well.bob); starts++) {
-      well[end.role] = (await (end.running ? end.ended : end.start())).code === 0;
+      well[end.role as Role] = (await (end.running ? end.ended : end.start())).code === 0;
       for (let waited = 0; other.running && waited < 1500; waited += 20) await pause(20);
     }
   };

@@ -4,8 +4,12 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { AuthKeyPool, addToPool } from "../../src/keys/pool.js";
+import { makeSignKey } from "../../src/keys/sign-key.js";
+import type { SecretKey } from "../../src/keys/types.js";
+import { parseAudit, recompute } from "../../src/security/audit.js";
 import { bothKeys, keysOf, type Simulated, simulated, smallBbm92 } from "./links.js";
-import { type Ended, freePort, linkFile, type Pair, type PairOptions, pairOf } from "./processes.js";
+import { type Ended, EndProcess, freePort, linkFile, type Pair, type PairOptions, pairOf } from "./processes.js";
 
 let link: Simulated;
 const open: Pair[] = [];
@@ -85,11 +89,10 @@ test("a port in use, an absent peer and another version of the state are said at
   const taken = createServer();
   const port = await freePort();
   await new Promise<void>((resolve) => taken.listen(port, "127.0.0.1", resolve));
-  const extra = ["--listen", `127.0.0.1:${port}`];
-  const busy = await pairUp({ extra });
+  const busy = await pairUp({ extra: { alice: ["--listen", `127.0.0.1:${port}`] } });
   expect(outcome(await busy.alice.start())).toBe("CHANNEL_LISTEN_FAILED");
   taken.close();
-  const alone = await pairUp({ extra: ["--wait", "1"] });
+  const alone = await pairUp({ extra: { bob: ["--wait", "1"] } });
   expect(outcome(await alone.bob.start())).toBe("CHANNEL_PEER_ABSENT");
   expect((await both(pair)).map(outcome)).toEqual([0, 0]);
   const journal = join(pair.out.alice, "state", "alice", "journal.jsonl");
@@ -99,6 +102,72 @@ test("a port in use, an absent peer and another version of the state are said at
   const json = first!.slice(9).replace('"version":1', '"version":0');
   writeFileSync(journal, [`${checksum(json)} ${json}`, ...rest].join("\n"));
   expect(outcome(await pair.alice.start())).toBe("STATE_VERSION");
+}, 120_000);
+
+test("signatures in place of a pre-shared secret: made, told by the link, labelled in every key", async () => {
+  const [alice, bob] = ["alice.pem", "bob.pem"].map((name) => join(link.folder, name)) as [string, string];
+  const publicKeys = { alice: await makeSignKey(alice), bob: await makeSignKey(bob) };
+  const shared = JSON.parse(readFileSync(linkFile(link), "utf8"));
+  const signed = { ...shared, authentication: { mode: "computational-ed25519", publicKeys } };
+  const options = { link: { alice: signed, bob: signed }, noAuthKey: true };
+  const pair = await pairUp({ ...options, extra: { alice: ["--sign-key", alice], bob: ["--sign-key", bob] } });
+  expect((await both(pair)).map(outcome)).toEqual([0, 0]);
+  const [a, b] = bothKeys(pair.out.alice, pair.out.bob);
+  expect(a.length).toBeGreaterThan(0);
+  expect(a).toBe(b);
+  for (const key of keysOf(pair.out.bob, "bob") as unknown as SecretKey[]) {
+    expect(key.authentication).toBe("computational-ed25519");
+    expect(key.assumptions.join()).toMatch(/Ed25519.*computational/);
+  }
+  const audit = parseAudit(readFileSync(join(pair.out.alice, "alice", "audit.jsonl"), "utf8"), "audit.jsonl");
+  expect(audit.map(recompute).every(({ same }) => same)).toBe(true);
+  const swapped = await pairUp({ ...options, extra: { alice: ["--sign-key", bob], bob: ["--sign-key", bob] } });
+  expect(outcome(await swapped.alice.start())).toBe("AUTH_SIGN_KEY_WRONG");
+  const without = await pairUp(options);
+  expect((await without.alice.start()).code).toBe(2);
+}, 60_000);
+
+test("used-up pads stop both ends before the reserve; more at both ends, and they go on", async () => {
+  const pair = await pairUp({
+    authBytes: { alice: auth.subarray(0, 4096), bob: auth.subarray(0, 4096) },
+    extra: { alice: ["--wait", "8"], bob: ["--wait", "8"] },
+  });
+  const { alice, bob } = pair.authKey;
+  // 126 pads a direction; what an earlier run left of them
+  for (const [role, file] of [
+    ["alice", alice],
+    ["bob", bob],
+  ] as const) {
+    const pool = await AuthKeyPool.open(file, role, join(link.folder, `${role}-copy.json`));
+    for (let i = 0; i < 100; i++) await pool.nextPad(false);
+    await pool.close();
+  }
+  const ended = (await both(pair)).map(outcome);
+  expect(ended).toContain("AUTH_POOL_EXHAUSTED");
+  expect(bothKeys(pair.out.alice, pair.out.bob)[0]).toBe(bothKeys(pair.out.alice, pair.out.bob)[1]);
+  for (const file of [alice, bob]) await addToPool(file, auth.subarray(4096, 16384));
+  expect((await both(pair)).map(outcome)).toEqual([0, 0]);
+  const [a, b] = bothKeys(pair.out.alice, pair.out.bob);
+  expect(a.length).toBeGreaterThan(0);
+  expect(a).toBe(b);
+}, 120_000);
+
+test("a killed distill in one process goes on as two would: nothing twice, equal keys", async () => {
+  const out = join(link.folder, "distilled");
+  const args = ["--link", linkFile(link), "--alice", link.alice, "--bob", link.bob, "--out", out, "--workers", "1"];
+  const run = new EndProcess("distill", args);
+  for (const ms of [900, 1300, 1700, 2100]) {
+    void run.start();
+    await pause(ms);
+    run.signal("SIGKILL");
+    await run.ended;
+  }
+  expect(outcome(await run.start())).toBe(0);
+  const [a, b] = bothKeys(out);
+  expect(a.length).toBeGreaterThan(0);
+  expect(a).toBe(b);
+  const blocks = keysOf(out, "alice").map(({ block }) => block);
+  expect(new Set(blocks).size).toBe(blocks.length);
 }, 120_000);
 
 test.skipIf(process.getuid?.() !== 0 || !existsSync("/dev/full"))(

@@ -85,7 +85,7 @@ export class EndProcess {
   ended: Promise<Ended> = Promise.reject(new Error("not started"));
 
   constructor(
-    readonly role: Role,
+    readonly role: Role | "distill",
     private readonly args: readonly string[],
     private readonly env: Readonly<Record<string, string>> = {},
   ) {
@@ -138,7 +138,7 @@ export interface PairOptions {
   readonly authKey?: Record<Role, string>;
   readonly authBytes?: Record<Role, Uint8Array>;
   readonly link?: Partial<Record<Role, object>>;
-  readonly extra?: readonly string[];
+  readonly extra?: Partial<Record<Role, readonly string[]>>;
   readonly out?: Partial<Record<Role, string>>;
   readonly noAuthKey?: boolean;
 }
@@ -158,7 +158,7 @@ export async function pairOf(link: Simulated, authBytes: Uint8Array, options: Pa
     const address = role === "alice" ? ["--listen", `127.0.0.1:${port}`] : ["--connect", `127.0.0.1:${wire.port}`];
     const auth = options.noAuthKey ? [] : ["--auth-key", authKey[role]];
     const common = ["--link", file, "--dump", link[role], "--out", out[role], "--workers", "1", "--wait", "20"];
-    return new EndProcess(role, [...common, ...address, ...auth, ...(options.extra ?? [])]);
+    return new EndProcess(role, [...common, ...address, ...auth, ...(options.extra?.[role] ?? [])]);
   };
   const [alice, bob] = [end("alice"), end("bob")];
   const close = () => {
