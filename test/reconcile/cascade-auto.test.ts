@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
@@ -39,8 +40,16 @@ describe("auto between two ends", () => {
   for (let i = 0; i < word.length; i += 61) other.bytes[i >>> 3]! ^= 1 << (i & 7);
 
   async function run(roundTripSeconds: number, accounting: Accounting, atBob = roundTripSeconds) {
-    const { alice, bob } = loopbackPair();
+    const { alice: near, bob } = loopbackPair();
     const executor = new InlineExecutor();
+    const alice: typeof near = {
+      ...near,
+      receive: near.receive.bind(near),
+      async send(type, body) {
+        await new Promise((resolve) => setTimeout(resolve, roundTripSeconds * 1000));
+        await near.send(type, body);
+      },
+    };
     const end = (channel: typeof alice) => ({ channel, executor, ledger: new LeakLedger(), random: systemRandom });
     const options = { qber: 0.0164, mode: "auto", accounting } as const;
     const [, atEnd] = await Promise.all([
@@ -67,6 +76,10 @@ describe("auto between two ends", () => {
     const context = { channel: bob, executor: new InlineExecutor(), ledger: new LeakLedger(), random: systemRandom };
     const options = { qber: 0.02, mode: "auto", accounting: "pattern-public" } as const;
     const asked = expect(autoReconciler.asBob(context, word, options)).rejects.toHaveProperty("code");
+    for (let i = 0; i < 2; i++) {
+      await alice.send("reconcile-echo", {});
+      await alice.receive("reconcile-echo", z.strictObject({}));
+    }
     await alice.send("reconcile-method", { method: "winnow" });
     await asked;
   });

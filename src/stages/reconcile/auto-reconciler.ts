@@ -1,6 +1,7 @@
 /**
  * `method: auto`: Alice chooses LDPC or Cascade for each block by what she expects of both (auto.ts) and says so; Bob
- * follows. Her expectation starts from what was measured here (README, figures) and follows what this process measures;
+ * follows. The round trip is the shorter of what the session's start took, which includes writing to the disk, and two
+ * echoes. Her expectation starts from what was measured here (README, figures) and follows what this process measures;
  * round trips of a block are its own, so bits in flight are the block's, for Cascade at most a wave's.
  */
 import { z } from "zod";
@@ -12,6 +13,8 @@ import { cascadeReconciler } from "./cascade.js";
 import { ldpcReconciler } from "./ldpc.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
+const echoSchema = z.strictObject({});
+const echoes = 2;
 const methodSchema = z.strictObject({ method: z.enum(["ldpc", "cascade"]) });
 const methods = { ldpc: ldpcReconciler, cascade: cascadeReconciler } as const;
 type Method = keyof typeof methods;
@@ -32,16 +35,32 @@ const measured = new WeakMap<Executor, Map<Method, number>>();
 export const autoReconciler: Reconciler = {
   async asAlice(context, word, options) {
     if (options.accounting === "one-way") return withChoice(ldpcReconciler, "asAlice", context, word, options);
-    const choice = choose(context, word, options);
+    const measuredOptions = { ...options, roundTripSeconds: await roundTrip(context, options) };
+    const choice = choose(context, word, measuredOptions);
     await context.channel.send("reconcile-method", { method: choice.method });
-    return withChoice(methods[choice.method], "asAlice", context, word, options, choice);
+    return withChoice(methods[choice.method], "asAlice", context, word, measuredOptions, choice);
   },
   async asBob(context, word, options) {
     if (options.accounting === "one-way") return withChoice(ldpcReconciler, "asBob", context, word, options);
+    for (let i = 0; i < echoes; i++) {
+      await context.channel.receive("reconcile-echo", echoSchema);
+      await context.channel.send("reconcile-echo", {});
+    }
     const { method } = await context.channel.receive("reconcile-method", methodSchema);
     return withChoice(methods[method], "asBob", context, word, options, { ...choose(context, word, options), method });
   },
 };
+
+async function roundTrip({ channel }: ReconcileContext, options: ReconcileOptions): Promise<number> {
+  let least = options.roundTripSeconds ?? Number.POSITIVE_INFINITY;
+  for (let i = 0; i < echoes; i++) {
+    const began = performance.now();
+    await channel.send("reconcile-echo", {});
+    await channel.receive("reconcile-echo", echoSchema);
+    least = Math.min(least, (performance.now() - began) / 1000);
+  }
+  return least;
+}
 
 function choose(context: ReconcileContext, word: BitString, options: ReconcileOptions): AutoChoice {
   const speeds = measured.get(context.executor);
