@@ -72,8 +72,11 @@ class SessionLife {
     signal?.addEventListener("abort", interrupted, { once: true });
     const watch = setInterval(() => {
       const limit = waitSeconds * 1000 * (this.metOnce ? lostShare : strangerShare);
-      if (this.nothingLeft() && Date.now() - this.lastProgress > farewellMs) this.finish();
-      else if (Date.now() - this.lastProgress > limit) this.stop(this.absent());
+      const idle = Date.now() - this.lastProgress;
+      // A slow peer that is still there gets the time to say goodbye: cut off, it would take the end for missing.
+      const farewell = this.current?.connection.open ? limit : farewellMs;
+      if (this.nothingLeft() && idle > farewell) this.finish();
+      else if (idle > limit) this.stop(this.absent());
     }, 100);
     try {
       await transport.serve((stream) => this.take(stream), this.end.signal);
