@@ -65,5 +65,5 @@ async function ends(folder: string, seed: number, seconds: number): Promise<Benc
     before: () => rm(out, { recursive: true, force: true }),
     run: () => engine.distill({ link: parseLink(described), alice: files.alice, bob: files.bob, out }),
   };
-  return measure([inProcess, twoProcesses(both, 0), twoProcesses(both, 50)], seconds);
+  return await measure([inProcess, twoProcesses(both, 0), twoProcesses(both, 50)], seconds);
 }
