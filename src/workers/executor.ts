@@ -22,6 +22,8 @@ export interface RunOptions {
 export interface Executor {
   /** How many jobs can run at once. */
   readonly workers: number;
+  /** Jobs given and not yet done. */
+  readonly running: number;
   /** Recycled buffers for inputs: what jobs hand back lands here. */
   readonly buffers: BufferPool;
   /** @throws QkdError as the job threw it, ENGINE_CLOSED, ENGINE_CANCELLED, ENGINE_WORKER_FAILED */
@@ -35,6 +37,10 @@ abstract class TrackedExecutor implements Executor {
   readonly buffers = new BufferPool();
   private readonly inFlight = new Set<Promise<unknown>>();
   private closing: Promise<void> | undefined;
+
+  get running(): number {
+    return this.inFlight.size;
+  }
 
   protected abstract submit(call: JobCall, transfer: readonly ArrayBuffer[]): Promise<JobAnswer>;
   protected abstract end(): Promise<void>;

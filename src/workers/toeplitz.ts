@@ -60,7 +60,9 @@ async function hashColumns(
   signal: AbortSignal | undefined,
 ): Promise<BitString> {
   const n = input.length;
-  const count = pieces ?? pieceCount(n, outputBits, executor.workers);
+  // Where other blocks keep the workers busy, pieces would only add work.
+  const idle = Math.max(1, executor.workers - executor.running);
+  const count = pieces ?? pieceCount(n, outputBits, idle);
   const width = Math.ceil(n / count / 8) * 8;
   const hashes: Promise<BitString>[] = [];
   for (let from = 0; from < n; from += width) {
