@@ -60,7 +60,13 @@ async function hashColumns(
   signal: AbortSignal | undefined,
 ): Promise<BitString> {
   const n = input.length;
-  const count = pieces ?? pieceCount(n, outputBits, await idleWorkers(executor));
+  arriving.set(executor, (arriving.get(executor) ?? 0) + 1);
+  await Promise.resolve();
+  const others = (arriving.get(executor) ?? 1) - 1;
+  arriving.set(executor, others);
+  // Where other blocks keep the workers busy, or are about to, pieces would only add work.
+  const idle = Math.max(1, executor.workers - executor.running - others);
+  const count = pieces ?? pieceCount(n, outputBits, idle);
   const width = Math.ceil(n / count / 8) * 8;
   const hashes: Promise<BitString>[] = [];
   for (let from = 0; from < n; from += width) {
@@ -87,15 +93,6 @@ async function hashColumns(
 
 /** Blocks given in this turn of the event loop and not submitted yet. */
 const arriving = new WeakMap<Executor, number>();
-
-/** Where other blocks keep the workers busy, or are about to, pieces would only add work. */
-async function idleWorkers(executor: Executor): Promise<number> {
-  arriving.set(executor, (arriving.get(executor) ?? 0) + 1);
-  await Promise.resolve();
-  const others = (arriving.get(executor) ?? 1) - 1;
-  arriving.set(executor, others);
-  return Math.max(1, executor.workers - executor.running - others);
-}
 
 /** Pieces that end soonest: work of a piece ∝ its bits in and out, pieces beyond the workers queue up. */
 export function pieceCount(n: number, outputBits: number, workers: number): number {
