@@ -13,9 +13,8 @@ import type { Link } from "./link.js";
 import { keyCount } from "./party.js";
 import { systemRandom } from "./random.js";
 import type { DistillReport } from "./report/distill-report.js";
-import { grantedBits } from "./security/budget.js";
-import { entropy, secretKeyLength } from "./security/index.js";
-import { proofOf } from "./security/proof.js";
+import { entropy, grantedBits, secretKeyLength } from "./security/index.js";
+import { lengthMode, proofOf } from "./security/proof.js";
 import { reconcilePair } from "./stages/reconcile/pair.js";
 import { verificationTagBits } from "./stages/verify.js";
 import { version } from "./version.js";
@@ -118,12 +117,6 @@ function boundOf(link: Link, statistics: Readonly<Record<string, unknown>>, leak
   return secretKeyLength({ proof: proofOf(link), input: { ...shared, ...patternPublic } });
 }
 
-function lengthMode({ security }: Link) {
-  return security.length === "fixed"
-    ? ({ length: "fixed", secretBits: security.secretBits! } as const)
-    : ({ length: "variable" } as const);
-}
-
 async function release(
   executor: Executor,
   link: Link,
@@ -152,7 +145,7 @@ async function release(
   };
   for (const [i, word] of [pair.alice, pair.bob].entries()) {
     const key = await toeplitz(executor, word, seed, bits);
-    for (const part of splitKey(key, ids, metadata)) await sinks[i]!.store(part);
+    for (const part of splitKey(key, key.length, ids, metadata).keys) await sinks[i]!.store(part);
     key.zeroise();
   }
 }

@@ -174,6 +174,14 @@ const linkSchema = z.strictObject({
         })
         .optional()
         .describe("with `computational-ed25519`"),
+      replenish: z
+        .int()
+        .min(0)
+        .max(128)
+        .default(0)
+        .describe(
+          "pads for each direction that every block's key puts into the pool, taken from what goes to the sink",
+        ),
     })
     .prefault({}),
   qberLimit: z.number().gt(0).max(0.5).default(0.11).describe("a block above this QBER in either basis gives no key"),
@@ -264,6 +272,8 @@ function contradiction(link: Link): [field: string, why: string] | undefined {
   const { mode, publicKeys } = link.authentication;
   if (mode === "computational-ed25519" && !publicKeys)
     return ["authentication.publicKeys", "signatures need both ends' public keys"];
+  if (mode === "computational-ed25519" && link.authentication.replenish > 0)
+    return ["authentication.replenish", "signatures use no pads"];
   if (mode === "wegman-carter" && publicKeys)
     return ["authentication.publicKeys", "one-time pads need none; they come from --auth-key"];
   if (publicKeys && publicKeys.alice === publicKeys.bob)

@@ -52,6 +52,7 @@ export interface PartyReport {
 export async function runParty(options: PartyOptions): Promise<PartyReport> {
   const { role, link, state, sink, authenticator, executor } = options;
   const padded = authenticator.mode === "wegman-carter";
+  const deposits = authenticator.deposits ? { deposits: authenticator.deposits } : {};
   let facts = (state.run.facts ?? {}) as PartyReport["facts"];
   const onBlock = async (outcome: BlockOutcome, index: number, context: BlockContext) => {
     const row = blockRow(outcome, index, context, link.reconciliation.accounting);
@@ -69,7 +70,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     ...(options.connection ? { connection: options.connection } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.log ? { log: options.log } : {}),
-    release: async (block) => releaseKeys(state, sink, block, await state.prepared.get(block)),
+    release: async (block) => releaseKeys(state, { sink, ...deposits }, block, await state.prepared.get(block)),
     run: (session) =>
       runSession(session, {
         role,
@@ -78,6 +79,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
         executor,
         state,
         sink,
+        ...deposits,
         random: options.random ?? systemRandom,
         metadata: (bits, index) => metadata(bits, index),
         onBlock,
@@ -126,6 +128,9 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
       mode: link.security.length,
       ...(link.security.secretBits ? { fixedBits: link.security.secretBits } : {}),
       ...(link.keyBits ? { splitBits: link.keyBits } : {}),
+      ...(link.authentication.replenish > 0
+        ? { replenish: { pads: link.authentication.replenish, bits: outcome.poolBits ?? 0 } }
+        : {}),
       accounting: link.reconciliation.accounting,
       epsilon: { ...link.epsilon, authentication: padded ? tags * tagEpsilon(context.transcriptBlocks) : 0 },
       ...(link.source && link.source.intensities.length > 1

@@ -9,7 +9,7 @@
 import { randomUUID } from "node:crypto";
 import { type BitString, countOnes, xorBits } from "./bits.js";
 import { splitKey } from "./keys/split.js";
-import type { SecretKey } from "./keys/types.js";
+import type { BlockKeys, Deposits, SecretKey } from "./keys/types.js";
 import { alarmsOf, type EarlierBlock } from "./stages/alarms.js";
 import { type Amplified, amplifyAsAlice, amplifyAsBob } from "./stages/amplify.js";
 import { type CommitRecords, commitAsAlice, commitAsBob } from "./stages/commit.js";
@@ -35,8 +35,10 @@ export interface BlockWork extends StageContext {
   timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
   /** Durable marks (run-state.ts): the seed leaves; the key is prepared (Bob) or decided (Alice); it is released. */
   seeded(): Promise<void>;
-  decide(keys: readonly SecretKey[]): Promise<void>;
-  release(keys: readonly SecretKey[]): Promise<void>;
+  decide(made: BlockKeys): Promise<void>;
+  release(made: BlockKeys): Promise<void>;
+  /** The authentication pool, where the link replenishes it. */
+  readonly deposits?: Deposits;
 }
 
 /** How a block ended, as far as this end knows: counts, no bits but the keys. */
@@ -53,6 +55,8 @@ export interface BlockOutcome {
   readonly singleKeyErrors?: number;
   readonly secured?: SecuredLength;
   readonly keys: readonly SecretKey[];
+  /** Bits that went into the authentication pool. */
+  readonly poolBits?: number;
   readonly reason?: BlockReason;
 }
 
@@ -71,9 +75,10 @@ export const alice: EndStages = {
   estimate: (work, block, alarms) => estimateAsAlice(work, block, alarms, work.keyQber),
   reconcile: (work, key, options) => reconcilerOf(work.link).asAlice(work, key, options),
   verify: verifyAsAlice,
-  amplify: (work, word, length) => {
+  amplify: async (work, word, length) => {
     const ids = Array.from({ length: keyCount(work, length.bits) }, () => randomUUID());
-    return amplifyAsAlice(work, word, length, ids, work.seeded);
+    const slot = length.poolBits > 0 ? await work.deposits?.claimSlot() : undefined;
+    return amplifyAsAlice(work, word, length, ids, slot, work.seeded);
   },
   commit: commitAsAlice,
 };
@@ -83,7 +88,10 @@ export const bob: EndStages = {
   estimate: estimateAsBob,
   reconcile: (work, key, options) => reconcilerOf(work.link).asBob(work, key, options),
   verify: verifyAsBob,
-  amplify: (work, word, length) => amplifyAsBob(work, word, length, keyCount(work, length.bits), work.seeded),
+  amplify: (work, word, length) => {
+    const expectSlot = (slot: number) => work.deposits?.expectSlot(slot);
+    return amplifyAsBob(work, word, length, keyCount(work, length.bits), expectSlot, work.seeded);
+  },
   commit: commitAsBob,
 };
 
@@ -112,12 +120,14 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
     const verified = { ...after, ...errorsKnown(sifted, verdict.errors, word), secured };
     if (secured.reason) return { ...verified, reason: secured.reason };
 
-    const { key, ids } = await work.timed("amplify", () => end.amplify(work, word, secured));
+    const { key, ids, slot } = await work.timed("amplify", () => end.amplify(work, word, secured));
     secrets.push(key);
-    const keys = splitKey(key, ids, work.metadata(key.length));
-    const records = { decide: () => work.decide(keys), release: () => work.release(keys) };
+    const made = splitKey(key, secured.bits, ids, work.metadata(secured.bits), slot);
+    const records = { decide: () => work.decide(made), release: () => work.release(made) };
     await work.timed("commit", () => end.commit(work, records));
-    return { ...verified, keys };
+    if (slot !== undefined) work.deposits?.settleSlot(slot);
+    made.deposit?.bytes.fill(0);
+    return { ...verified, keys: made.keys, poolBits: secured.poolBits };
   } finally {
     for (const secret of secrets) secret.zeroise();
   }

@@ -7,7 +7,7 @@ import { type LockedSource, lockSource, type OwnData, type RawBlock, type Source
 import { closingChannel, syncChannel } from "./channel/connection.js";
 import type { BlockChannel, Role } from "./channel/types.js";
 import { QkdError, toQkdError } from "./errors.js";
-import type { KeySink, SecretKey } from "./keys/types.js";
+import type { BlockKeys, Deposits, KeySink, SecretKey } from "./keys/types.js";
 import type { Link } from "./link.js";
 import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "./party.js";
 import type { RandomSource } from "./random.js";
@@ -26,6 +26,7 @@ export interface RunOptions {
   readonly executor: Executor;
   readonly state: RunState;
   readonly sink: KeySink;
+  readonly deposits?: Deposits;
   readonly random: RandomSource;
   metadata(bits: number, index: number): BlockMetadata;
   /** A block ended; its row is for the report and durable already. */
@@ -212,15 +213,16 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
       }
     },
     seeded: () => state.mark(index, "seeded"),
-    async decide(keys) {
+    ...(options.deposits ? { deposits: options.deposits } : {}),
+    async decide(made) {
       // Closed meanwhile: the decision was asked for and was no.
       if (state.block(index).status === "closed") throw new QkdError("CHANNEL_CLOSED", `Block ${index} was given up.`);
-      await state.prepared.put(index, keys);
+      await state.prepared.put(index, made);
       await state.mark(index, role === "alice" ? "committed" : "prepared");
     },
-    async release(keys) {
+    async release(made) {
       if (role === "bob") await state.mark(index, "committed");
-      await releaseKeys(state, options.sink, index, keys);
+      await releaseKeys(state, options, index, made);
     },
   };
   const slots = await work.timed("slots", () => raw.slots(work.channel, random));
@@ -251,17 +253,21 @@ function keyQberOf(earlier: readonly BlockRow[]): number | undefined {
 }
 
 /**
- * To the sink; then the record that it is there; then out of the prepared store. A crash in between repeats what the
+ * To the sink and the pool; then the record that it is there; then out of the prepared store. A crash in between repeats what the
  * record does not know (sinks are idempotent) or leaves a file that the next start sweeps: never a key that is to be
  * released and is nowhere.
  */
 export async function releaseKeys(
   state: RunState,
-  sink: KeySink,
+  { sink, deposits }: { readonly sink: KeySink; readonly deposits?: Deposits },
   block: number,
-  keys: readonly SecretKey[],
+  { keys, deposit }: BlockKeys,
 ): Promise<void> {
   for (const key of keys) await sink.store(key);
+  if (deposit) {
+    if (!deposits) throw new QkdError("INTERNAL_ERROR", `Block ${block} has pads for a pool that is not there.`);
+    await deposits.fillSlot(deposit.slot, deposit.bytes);
+  }
   await state.mark(block, "released");
   await state.prepared.remove(block);
 }

@@ -16,7 +16,8 @@
 import { createHash, type KeyObject, randomBytes, sign, timingSafeEqual, verify } from "node:crypto";
 import { GHASH } from "@noble/ciphers/_polyval.js";
 import { QkdError } from "../errors.js";
-import { type AuthKeyPool, padBytes } from "../keys/pool.js";
+import { type AuthKeyPool, type HighWater, padBytes } from "../keys/pool.js";
+import type { Deposits } from "../keys/types.js";
 import type { Role } from "./types.js";
 
 /** A tag as it goes over the wire. */
@@ -62,6 +63,8 @@ export interface Authenticator {
   connection(): ConnectionAuthentication;
   /** Bits of pads used by this end's tags and the peer's so far. */
   readonly consumedBits: number;
+  /** Where blocks put pads, where pads are used at all. */
+  readonly deposits?: Deposits;
 }
 
 /** Wrong tags that one connection may bring. */
@@ -72,6 +75,9 @@ export class PadAuthenticator implements Authenticator {
   readonly mode = "wegman-carter";
   constructor(private readonly pool: AuthKeyPool) {}
 
+  get deposits(): Deposits {
+    return this.pool;
+  }
   get consumedBits(): number {
     return this.pool.used * padBytes * 8;
   }
@@ -177,7 +183,7 @@ abstract class RecordedTranscript implements Transcript {
 
 class PadConnection extends MetConnection {
   /** The peer's marks, believed once a tag of it was right. */
-  claimed: { aliceToBob: number; bobToAlice: number } | undefined;
+  claimed: HighWater | undefined;
   known = false;
 
   constructor(readonly pool: AuthKeyPool) {
@@ -193,10 +199,10 @@ class PadConnection extends MetConnection {
         "CHANNEL_KEY_MISMATCH",
         "The peer has another authentication key; both ends need the same file.",
       );
-    const { aliceToBob, bobToAlice } = peer;
-    if (!isMark(aliceToBob) || !isMark(bobToAlice))
+    const { aliceToBob, bobToAlice, linkAliceToBob, linkBobToAlice, linkSlots } = peer;
+    if (![aliceToBob, bobToAlice, linkAliceToBob, linkBobToAlice].every(isMark) || typeof linkSlots !== "string")
       throw new QkdError("CHANNEL_MESSAGE_INVALID", "The peer's marks of used pads are missing or malformed.");
-    this.claimed = { aliceToBob, bobToAlice };
+    this.claimed = { aliceToBob, bobToAlice, linkAliceToBob, linkBobToAlice, linkSlots } as HighWater;
   }
   transcript(label: string): Transcript {
     return new PadTranscript(this, label);
@@ -326,6 +332,6 @@ function pairBlock(a: number, b: number): Uint8Array {
   return block;
 }
 
-function isMark(value: unknown): value is number {
+function isMark(value: unknown): boolean {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }

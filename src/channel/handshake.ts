@@ -19,7 +19,7 @@ import { wireCount, wireText } from "./schemas.js";
 import type { Role } from "./types.js";
 
 /** Raised where what goes over the wire changes; ends with different versions do not talk. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 const heldSchema = z.strictObject({
   next: wireCount,
@@ -32,7 +32,7 @@ const helloSchema = z.strictObject({
   version: z.number(),
   role: z.enum(["alice", "bob"]),
   digests: z.record(wireText, wireText),
-  authentication: z.record(wireText, z.union([wireCount, wireText])),
+  authentication: z.record(wireText, z.union([wireCount, z.string().max(4096)])),
   held: heldSchema,
 });
 

@@ -22,7 +22,7 @@ export function distillText(report: DistillReport): string {
       const phase = row.phaseError === null ? "" : `, phase error ≤ ${percent(row.phaseError)}`;
       return `block ${String(row.index).padStart(4)}  ${row.keyBits} key bits, ${row.errors ?? "?"} errors, ${row.leakedBits} leaked${f}${phase} → ${result}`;
     }),
-    `authentic.  ${report.authenticationBits} bits of pads used, net ${report.netSecretBits} bits`,
+    `authentic.  ${report.authenticationBits} bits of pads used, ${report.replenishedBits ?? 0} put back, net ${report.netSecretBits} bits`,
     ...report.warnings.map((warning) => `warning     ${warning}`),
     report.secretBits > 0
       ? `SECRET      ${report.secretBits} bits in ${report.keys} keys, ${report.seconds.total?.toFixed(2)} s`

@@ -38,13 +38,16 @@ const lineSchema = z.union([
   z.strictObject({ raise: track, to: number, id: z.string() }),
   z.strictObject({ burn: track, pad: number, id: z.string() }),
   z.strictObject({ slot: number, pads: number, id: z.string() }),
+  z.strictObject({ claim: number, id: z.string() }),
 ]);
 type Line = z.output<typeof lineSchema>;
 export type Reservation =
   | { readonly take: Track; readonly from: number; readonly count: number }
   | { readonly raise: Track; readonly to: number }
   | { readonly burn: Track; readonly pad: number }
-  | { readonly slot: number; readonly pads: number };
+  | { readonly slot: number; readonly pads: number }
+  /** A slot of one's own, at or above. */
+  | { readonly claim: number };
 
 /** What the lines so far say; the same for everybody who reads them. */
 export class PadMarks {
@@ -54,8 +57,10 @@ export class PadMarks {
   readonly burned = new Map<Track, Set<number>>(tracks.map((name) => [name, new Set()]));
   /** Pads per direction that a block of the link put into its slot. */
   readonly slots = new Map<number, number>();
+  /** No slot from here on was ever claimed or filled. */
+  nextSlot = 0;
 
-  /** @returns the first pad taken, or whether the pad was free to burn */
+  /** @returns the first pad or the slot taken, or whether the pad was free to burn */
   apply(line: Reservation): number | boolean {
     if ("take" in line) {
       const start = Math.max(this.mark.get(line.take)!, line.from);
@@ -66,7 +71,13 @@ export class PadMarks {
       this.mark.set(line.raise, Math.max(this.mark.get(line.raise)!, line.to));
       return true;
     }
+    if ("claim" in line) {
+      const slot = Math.max(this.nextSlot, line.claim);
+      this.nextSlot = slot + 1;
+      return slot;
+    }
     if ("slot" in line) {
+      this.nextSlot = Math.max(this.nextSlot, line.slot + 1);
       if (!this.slots.has(line.slot)) this.slots.set(line.slot, line.pads);
       return this.slots.get(line.slot) === line.pads;
     }

@@ -6,30 +6,31 @@
  * attempt, whatever numbers it names, and never one of the closing reserve.
  *
  * A pad's index on the wire: 2·number + (0 Alice → Bob, 1 Bob → Alice); pads from the link's output count from 2^40.
+ * Those are used first (link-slots.ts): the pre-shared ones are what a connection begins with.
  */
 import type { Role } from "../channel/types.js";
 import { QkdError } from "../errors.js";
+import { LinkSlots } from "./link-slots.js";
 import {
   type Area,
   type Direction,
   FilePadRecord,
   MemoryPadRecord,
-  type PadMarks,
   type PadRecord,
   padRun,
   type Track,
 } from "./pad-record.js";
 import { FilePads, MemoryPads, type PadSource, padBytes, padsPerSlot, slotBytes } from "./pool-file.js";
+import { type Receiving, raiseFloor, receivingFrom, see } from "./pool-receiving.js";
+import { type ByDirection, closingReserve, type PoolStatus, statusOf } from "./pool-status.js";
+import type { Deposits } from "./types.js";
 
 export { addToPool, padBytes, slotBytes, smallestPoolBytes } from "./pool-file.js";
+export { closingReserve, poolStatus } from "./pool-status.js";
 
-/** Shared pads of each direction kept back for the messages that close a block or a session. */
-export const closingReserve = 8;
 /** How far beyond what the peer has authenticated its pads may run without being recorded one by one. */
 const window = 4 * padRun;
 const linkBase = 2 ** 40;
-/** Pads remembered one by one before the oldest are given up together. */
-const remembered = 4096;
 
 export interface Pad {
   readonly index: number;
@@ -37,25 +38,20 @@ export interface Pad {
   readonly bytes: Uint8Array;
 }
 
-/** Next pads of each direction, exchanged in hello. */
-export interface HighWater {
-  readonly aliceToBob: number;
-  readonly bobToAlice: number;
+/** What hello tells of a pool: next pads of each direction, and the slots filled by the link's output. */
+export interface HighWater extends ByDirection {
+  readonly linkAliceToBob: number;
+  readonly linkBobToAlice: number;
+  readonly linkSlots: string;
 }
 
-export interface PoolStatus {
-  readonly padsLeft: HighWater;
-  readonly padsUsed: HighWater;
-  /** Of `padsLeft`, kept for closing messages. */
-  readonly padsReserved: HighWater;
-  /** Pads in each direction that the link's own output put in and that are not used. */
-  readonly linkPadsLeft: HighWater;
-  readonly fingerprint: string;
-}
+/** Slots beyond the last one known that a peer may claim. */
+const slotsAhead = 2 ** 16;
 
-export class AuthKeyPool {
+export class AuthKeyPool implements Deposits {
   private readonly sending = { shared: { next: 0, end: 0 }, link: { next: 0, end: 0 } };
   private readonly receiving: Record<Area, Receiving>;
+  private readonly linkSlots: LinkSlots;
   private queue: Promise<unknown> = Promise.resolve();
   /** Pads handed out for tags of this end, and burnt for tags of the peer, by this process. */
   used = 0;
@@ -67,6 +63,7 @@ export class AuthKeyPool {
   ) {
     const fresh = (area: Area) => receivingFrom(record.marks, this.track(area, "received"));
     this.receiving = { shared: fresh("shared"), link: fresh("link") };
+    this.linkSlots = new LinkSlots(record.marks);
   }
 
   /** A pool in memory; both ends of a run in one process are given the same bytes. */
@@ -94,38 +91,54 @@ export class AuthKeyPool {
   }
 
   highWater(): HighWater {
-    const { next, end } = this.sending.shared;
-    const sent = next < end ? next : this.record.marks.mark.get(this.track("shared", "sent"))!;
-    const received = this.receiving.shared.floor;
-    return this.role === "alice"
-      ? { aliceToBob: sent, bobToAlice: received }
-      : { aliceToBob: received, bobToAlice: sent };
+    const marks = (area: Area): ByDirection => {
+      const { next, end } = this.sending[area];
+      const sent = next < end ? next : this.record.marks.mark.get(this.track(area, "sent"))!;
+      // Slots leave gaps: their floor says nothing, the highest pad accepted does.
+      const received = area === "shared" ? this.receiving.shared.floor : this.receiving.link.trusted;
+      return this.role === "alice"
+        ? { aliceToBob: sent, bobToAlice: received }
+        : { aliceToBob: received, bobToAlice: sent };
+    };
+    const { aliceToBob: linkAliceToBob, bobToAlice: linkBobToAlice } = marks("link");
+    return { ...marks("shared"), linkAliceToBob, linkBobToAlice, linkSlots: this.linkSlots.told() };
   }
 
-  /** The marks of a peer that has been authenticated: the lower are raised to the higher. */
+  /**
+   * The marks of a peer that has been authenticated: the lower are raised to the higher.
+   * @throws QkdError CHANNEL_MESSAGE_INVALID, FILE_WRITE_FAILED
+   */
   raise(peer: HighWater): Promise<void> {
     return this.inTurn(async () => {
-      const capacity = await this.source.capacity();
-      const sent = Math.min(peer[directionOf(this.role)], capacity);
-      const received = Math.min(peer[directionOf(other(this.role))], capacity);
-      const { shared } = this.sending;
-      if (sent > this.record.marks.mark.get(this.track("shared", "sent"))!)
-        await this.record.reserve({ raise: this.track("shared", "sent"), to: sent });
-      shared.next = Math.max(shared.next, sent);
-      const state = this.receiving.shared;
-      if (received > this.record.marks.mark.get(this.track("shared", "received"))!)
-        await this.record.reserve({ raise: this.track("shared", "received"), to: received });
-      state.trusted = Math.max(state.trusted, received);
-      state.reservedTo = Math.max(state.reservedTo, received);
-      raiseFloor(state, received);
+      this.linkSlots.met(peer.linkSlots);
+      const link = { aliceToBob: peer.linkAliceToBob, bobToAlice: peer.linkBobToAlice };
+      await this.raiseArea("shared", peer, await this.source.capacity());
+      await this.raiseArea("link", link, this.record.marks.nextSlot * padsPerSlot);
     });
+  }
+
+  private async raiseArea(area: Area, peer: ByDirection, capacity: number): Promise<void> {
+    const raiseTo = async (use: "sent" | "received", direction: Direction) => {
+      const to = Math.min(peer[direction], capacity);
+      const track = this.track(area, use);
+      if (to > this.record.marks.mark.get(track)!) await this.record.reserve({ raise: track, to });
+      return to;
+    };
+    const state = this.sending[area];
+    state.next = Math.max(state.next, await raiseTo("sent", directionOf(this.role)));
+    const received = await raiseTo("received", directionOf(other(this.role)));
+    const receiving = this.receiving[area];
+    receiving.trusted = Math.max(receiving.trusted, received);
+    receiving.reservedTo = Math.max(receiving.reservedTo, received);
+    raiseFloor(receiving, received);
   }
 
   /** Whether so many more tags can be sent without touching the closing reserve; asked before a block is begun. */
   async roomFor(tags: number): Promise<boolean> {
-    const { padsLeft, linkPadsLeft } = await this.status();
-    const own = directionOf(this.role);
-    return padsLeft[own] - closingReserve + linkPadsLeft[own] >= tags;
+    const { padsLeft } = await this.status();
+    const { next, end } = this.sending.link;
+    const link = this.linkSlots.room(next < end ? next : this.record.marks.mark.get(this.track("link", "sent"))!);
+    return Math.max(0, padsLeft[directionOf(this.role)] - closingReserve) + link >= tags;
   }
 
   /**
@@ -153,11 +166,11 @@ export class AuthKeyPool {
    */
   nextPad(closing: boolean): Promise<Pad> {
     return this.inTurn(async () => {
+      const link = await this.take("link", this.linkSlots.limit, padRun);
+      if (link !== undefined) return this.handOut("link", link, this.role);
       const capacity = await this.source.capacity();
       const shared = await this.take("shared", capacity - closingReserve, padRun);
       if (shared !== undefined) return this.handOut("shared", shared, this.role);
-      const link = await this.take("link", Number.POSITIVE_INFINITY, padRun);
-      if (link !== undefined) return this.handOut("link", link, this.role);
       const reserve = closing ? await this.take("shared", capacity, 1) : undefined;
       if (reserve !== undefined) return this.handOut("shared", reserve, this.role);
       throw exhausted();
@@ -203,13 +216,22 @@ export class AuthKeyPool {
     });
   }
 
-  /**
-   * Puts committed key of a block into the pool, at a place that only the block's number decides; the same again changes
-   * nothing. To be called once both ends hold the block's key.
-   * @param slot the block's number, unique over the pool's life  @param bytes a multiple of 32, at most `slotBytes`
-   * @throws QkdError AUTH_REPLENISH_CONFLICT, FILE_WRITE_FAILED
-   */
-  replenish(slot: number, bytes: Uint8Array): Promise<void> {
+  claimSlot(): Promise<number> {
+    return this.inTurn(async () => {
+      const slot = (await this.record.reserve({ claim: this.linkSlots.peersNext })) as number;
+      this.linkSlots.claimed(slot);
+      return slot;
+    });
+  }
+
+  expectSlot(slot: number): void {
+    const { slots, nextSlot } = this.record.marks;
+    if (slots.has(slot) || slot > nextSlot + slotsAhead)
+      throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice names a slot of the pool that cannot be filled.", { slot });
+    this.linkSlots.claimed(slot);
+  }
+
+  fillSlot(slot: number, bytes: Uint8Array): Promise<void> {
     return this.inTurn(async () => {
       const pads = bytes.length / (2 * padBytes);
       if (!Number.isInteger(pads) || pads < 1 || bytes.length > slotBytes || !Number.isSafeInteger(slot) || slot < 0)
@@ -220,11 +242,16 @@ export class AuthKeyPool {
         const same = Buffer.from(kept).equals(bytes);
         kept.fill(0);
         if (!same) throw conflict(slot);
-        return;
+      } else {
+        await this.source.putSlot(slot, bytes);
+        if (!(await this.record.reserve({ slot, pads }))) throw conflict(slot);
       }
-      await this.source.putSlot(slot, bytes);
-      if (!(await this.record.reserve({ slot, pads }))) throw conflict(slot);
+      this.linkSlots.filled(slot);
     });
+  }
+
+  settleSlot(slot: number): void {
+    this.linkSlots.settled(slot);
   }
 
   async status(): Promise<PoolStatus> {
@@ -244,13 +271,13 @@ export class AuthKeyPool {
     const track = this.track(area, "sent");
     for (;;) {
       for (; state.next < state.end && state.next < limit; state.next++) {
-        if (this.record.marks.burned.get(track)!.has(state.next) || (area === "link" && !this.inSlot(state.next)))
-          continue;
+        if (this.record.marks.burned.get(track)!.has(state.next)) continue;
+        if (area === "link" && !this.linkSlots.usable(state.next)) continue;
         return state.next >= least ? state.next++ : undefined;
       }
       if (state.next < state.end) return undefined;
       const mark = Math.max(state.next, this.record.marks.mark.get(track)!);
-      const from = area === "link" ? this.nextInSlot(mark) : mark;
+      const from = area === "link" ? this.linkSlots.nextUsable(mark) : mark;
       if (from === undefined || from >= limit || from + run < least) return undefined;
       const count = Math.min(run, limit - from);
       state.next = (await this.record.reserve({ take: track, from, count })) as number;
@@ -269,12 +296,6 @@ export class AuthKeyPool {
     return pad % padsPerSlot < (this.record.marks.slots.get(Math.floor(pad / padsPerSlot)) ?? 0);
   }
 
-  private nextInSlot(pad: number): number | undefined {
-    if (this.inSlot(pad)) return pad;
-    const later = [...this.record.marks.slots.keys()].filter((slot) => slot * padsPerSlot >= pad);
-    return later.length > 0 ? Math.min(...later) * padsPerSlot : undefined;
-  }
-
   private track(area: Area, use: "sent" | "received"): Track {
     return `${area}.${directionOf(use === "sent" ? this.role : other(this.role))}.${use}`;
   }
@@ -284,73 +305,6 @@ export class AuthKeyPool {
     this.queue = turn.catch(() => undefined);
     return turn;
   }
-}
-
-/** What `pool status FILE` tells. */
-export async function poolStatus(file: string): Promise<PoolStatus> {
-  const source = await FilePads.open(file);
-  try {
-    const marks = await FilePadRecord.read(`${file}.used`, source.fingerprint);
-    return statusOf(marks, await source.capacity(), source.fingerprint);
-  } finally {
-    source.close();
-  }
-}
-
-/** What this process knows of the pads that the peer's tags may name. */
-interface Receiving {
-  /** Pads below are refused. */
-  floor: number;
-  /** Pads at or above `floor` that were named. */
-  readonly seen: Set<number>;
-  /** Pads below are recorded as used. */
-  reservedTo: number;
-  /** The peer is known to have come this far. */
-  trusted: number;
-}
-
-function receivingFrom(marks: PadMarks, track: Track): Receiving {
-  const mark = marks.mark.get(track)!;
-  return { floor: mark, seen: new Set(marks.burned.get(track)), reservedTo: mark, trusted: mark };
-}
-
-function see(state: Receiving, pad: number): void {
-  state.seen.add(pad);
-  let floor = state.floor;
-  while (state.seen.has(floor)) floor++;
-  raiseFloor(
-    state,
-    state.seen.size > remembered ? Math.max(floor, [...state.seen].sort((a, b) => a - b)[remembered / 2]!) : floor,
-  );
-}
-
-function raiseFloor(state: Receiving, floor: number): void {
-  if (floor <= state.floor) return;
-  state.floor = floor;
-  for (const pad of state.seen) if (pad < floor) state.seen.delete(pad);
-}
-
-function statusOf(marks: PadMarks, capacity: number, fingerprint: string): PoolStatus {
-  const used = (direction: Direction) =>
-    Math.max(marks.mark.get(`shared.${direction}.sent`)!, marks.mark.get(`shared.${direction}.received`)!);
-  const linkLeft = (direction: Direction) => {
-    const mark = Math.max(marks.mark.get(`link.${direction}.sent`)!, marks.mark.get(`link.${direction}.received`)!);
-    let left = 0;
-    for (const [slot, pads] of marks.slots)
-      left += Math.max(0, slot * padsPerSlot + pads - Math.max(mark, slot * padsPerSlot));
-    return left;
-  };
-  const both = (of: (direction: Direction) => number) => ({
-    aliceToBob: of("aliceToBob"),
-    bobToAlice: of("bobToAlice"),
-  });
-  return {
-    padsLeft: both((direction) => Math.max(0, capacity - used(direction))),
-    padsUsed: both((direction) => Math.min(capacity, used(direction))),
-    padsReserved: both((direction) => Math.min(closingReserve, Math.max(0, capacity - used(direction)))),
-    linkPadsLeft: both(linkLeft),
-    fingerprint,
-  };
 }
 
 function locate(index: number): { area: Area; pad: number; direction: Direction } {

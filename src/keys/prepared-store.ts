@@ -3,23 +3,25 @@
  * block bound in as associated data. What the state key made in DIR/state does not protect: whoever reads the whole
  * folder reads the keys (README).
  *
- * File: version byte 1 | 12-byte nonce | ciphertext of the JSON list | 16-byte tag.
+ * File: version byte 2 | 12-byte nonce | ciphertext of the JSON | 16-byte tag. Version 1 held a list of keys alone and is
+ * still read.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { QkdError } from "../errors.js";
 import { makeFolder, readIfThere, removeFile, replaceFile } from "./durable.js";
-import type { SecretKey } from "./types.js";
+import type { BlockKeys, Deposit, SecretKey } from "./types.js";
 
-const version = 1;
+const version = 2;
+const listVersion = 1;
 const nonceBytes = 12;
 const tagBytes = 16;
 
 /** What a run keeps of keys between prepare and release. */
 export interface PreparedKeys {
-  put(block: number, keys: readonly SecretKey[]): Promise<void>;
-  get(block: number): Promise<readonly SecretKey[]>;
+  put(block: number, made: BlockKeys): Promise<void>;
+  get(block: number): Promise<BlockKeys>;
   remove(block: number): Promise<void>;
 }
 
@@ -31,12 +33,12 @@ export class PreparedStore implements PreparedKeys {
   ) {}
 
   /** Durable when it resolves. @throws QkdError FILE_WRITE_FAILED */
-  async put(block: number, keys: readonly SecretKey[]): Promise<void> {
+  async put(block: number, { keys, deposit }: BlockKeys): Promise<void> {
     const plain = Buffer.from(
-      JSON.stringify(keys.map((key) => ({ ...key, bytes: Buffer.from(key.bytes).toString("base64") }))),
+      JSON.stringify({ keys: keys.map(withText), ...(deposit ? { deposit: withText(deposit) } : {}) }),
     );
     const nonce = randomBytes(nonceBytes);
-    const cipher = createCipheriv("aes-256-gcm", this.stateKey, nonce).setAAD(label(block));
+    const cipher = createCipheriv("aes-256-gcm", this.stateKey, nonce).setAAD(label(version, block));
     const sealed = Buffer.concat([
       Buffer.of(version),
       nonce,
@@ -50,14 +52,14 @@ export class PreparedStore implements PreparedKeys {
   }
 
   /** @throws QkdError STATE_KEY_WRONG, STATE_DAMAGED, STATE_VERSION */
-  async get(block: number): Promise<readonly SecretKey[]> {
+  async get(block: number): Promise<BlockKeys> {
     const sealed = await readIfThere(this.path(block));
     if (!sealed || sealed.length < 1 + nonceBytes + tagBytes)
       throw new QkdError("STATE_DAMAGED", `The prepared key of block ${block} is missing from the state folder.`, {
         block,
         folder: this.folder,
       });
-    if (sealed[0] !== version)
+    if (sealed[0] !== version && sealed[0] !== listVersion)
       throw new QkdError(
         "STATE_VERSION",
         `The prepared key of block ${block} is of version ${sealed[0]}, not ${version}.`,
@@ -66,9 +68,10 @@ export class PreparedStore implements PreparedKeys {
         },
       );
     const plain = this.open(block, sealed);
-    const keys = JSON.parse(plain.toString()) as (Omit<SecretKey, "bytes"> & { bytes: string })[];
+    const found = JSON.parse(plain.toString()) as unknown;
     plain.fill(0);
-    return keys.map((key) => ({ ...key, bytes: new Uint8Array(Buffer.from(key.bytes, "base64")) }));
+    const { keys, deposit } = (sealed[0] === listVersion ? { keys: found } : found) as Stored;
+    return { keys: keys.map(withBytes), ...(deposit ? { deposit: withBytes(deposit) } : {}) };
   }
 
   /** Blocks whose keys are held here. */
@@ -86,7 +89,7 @@ export class PreparedStore implements PreparedKeys {
   private open(block: number, sealed: Uint8Array): Buffer {
     const body = sealed.subarray(1 + nonceBytes, -tagBytes);
     const decipher = createDecipheriv("aes-256-gcm", this.stateKey, sealed.subarray(1, 1 + nonceBytes))
-      .setAAD(label(block))
+      .setAAD(label(sealed[0]!, block))
       .setAuthTag(sealed.subarray(-tagBytes));
     try {
       return Buffer.concat([decipher.update(body), decipher.final()]);
@@ -107,15 +110,15 @@ export class PreparedStore implements PreparedKeys {
 
 /** For runs without a state folder. */
 export class MemoryPrepared implements PreparedKeys {
-  private readonly keys = new Map<number, readonly SecretKey[]>();
-  async put(block: number, keys: readonly SecretKey[]): Promise<void> {
-    this.keys.set(block, keys);
+  private readonly made = new Map<number, BlockKeys>();
+  async put(block: number, made: BlockKeys): Promise<void> {
+    this.made.set(block, made);
   }
-  async get(block: number): Promise<readonly SecretKey[]> {
-    return this.keys.get(block) ?? [];
+  async get(block: number): Promise<BlockKeys> {
+    return this.made.get(block) ?? { keys: [] };
   }
   async remove(block: number): Promise<void> {
-    this.keys.delete(block);
+    this.made.delete(block);
   }
 }
 
@@ -143,6 +146,20 @@ function derive(secret: Uint8Array): Uint8Array {
   return key;
 }
 
-function label(block: number): Uint8Array {
-  return Buffer.from(`qkd-distill prepared ${version} ${block}`);
+function label(of: number, block: number): Uint8Array {
+  return Buffer.from(`qkd-distill prepared ${of} ${block}`);
+}
+
+type AsText<T extends { readonly bytes: Uint8Array }> = Omit<T, "bytes"> & { readonly bytes: string };
+interface Stored {
+  readonly keys: readonly AsText<SecretKey>[];
+  readonly deposit?: AsText<Deposit>;
+}
+
+function withText<T extends { readonly bytes: Uint8Array }>(held: T): AsText<T> {
+  return { ...held, bytes: Buffer.from(held.bytes).toString("base64") };
+}
+
+function withBytes<T extends { readonly bytes: string }>(held: T): Omit<T, "bytes"> & { readonly bytes: Uint8Array } {
+  return { ...held, bytes: new Uint8Array(Buffer.from(held.bytes, "base64")) };
 }

@@ -33,3 +33,30 @@ export interface SecretKey {
 export interface KeySink {
   store(key: SecretKey): Promise<void>;
 }
+
+/** What a block gives: keys for the sink, and pads for the authentication pool where the link replenishes it. */
+export interface BlockKeys {
+  readonly keys: readonly SecretKey[];
+  readonly deposit?: Deposit;
+}
+
+export interface Deposit {
+  /** Where in the pool: the same at both ends, no other block's over the pool's life. */
+  readonly slot: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The pool as blocks fill it (keys/pool.ts). A slot filled twice with the same bytes is filled once. */
+export interface Deposits {
+  /** Alice: a slot of this block's own, durably. @throws QkdError FILE_WRITE_FAILED */
+  claimSlot(): Promise<number>;
+  /** Bob: the slot that Alice names. @throws QkdError CHANNEL_MESSAGE_INVALID */
+  expectSlot(slot: number): void;
+  /**
+   * Key of a block that both ends have prepared and Alice decided; durable when it resolves.
+   * @param bytes a multiple of 32, at most 4096 @throws QkdError AUTH_REPLENISH_CONFLICT, FILE_WRITE_FAILED
+   */
+  fillSlot(slot: number, bytes: Uint8Array): Promise<void>;
+  /** The peer has filled it too: its pads may be used. */
+  settleSlot(slot: number): void;
+}

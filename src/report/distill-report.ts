@@ -25,6 +25,8 @@ export interface DistillReport {
   readonly reason?: string;
   /** Bits of authentication pads used at both ends together, and what is left of the key after them. */
   readonly authenticationBits: number;
+  /** Bits of key that went back into the authentication pool. */
+  readonly replenishedBits?: number;
   readonly netSecretBits: number;
   readonly warnings: readonly string[];
   readonly seconds: Readonly<Record<string, number>>;
@@ -48,6 +50,7 @@ export function mergeReports(
   const singleSifted = sum(({ clicks }) => clicks.singleSifted ?? 0) + (calibration?.siftedBits ?? 0);
   const singleErrors = singleKnown ? sum(({ clicks }) => clicks.singleErrors ?? 0) + (calibration?.errors ?? 0) : null;
   const secretBits = sum((row) => row.secretBits);
+  const poolBits = sum((row) => row.poolBits ?? 0);
   const pairs = blocks.filter(({ pairs }) => pairs !== undefined);
   const clock = alice?.facts.clock ?? bob?.facts.clock;
   const reason =
@@ -87,7 +90,8 @@ export function mergeReports(
     keys: sum((row) => row.keys),
     ...(reason ? { reason } : {}),
     authenticationBits,
-    netSecretBits: secretBits - authenticationBits,
+    ...(poolBits > 0 ? { replenishedBits: poolBits } : {}),
+    netSecretBits: secretBits + poolBits - authenticationBits,
     warnings: warningsOf(link, alice, bob),
     seconds: { ...seconds, total: elapsed },
   };

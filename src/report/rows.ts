@@ -17,6 +17,8 @@ export interface BlockRow {
   readonly rounds: number;
   readonly phaseError: number | null;
   readonly secretBits: number;
+  /** Bits put into the authentication pool beside them. */
+  readonly poolBits?: number;
   readonly keys: number;
   readonly accounting: string;
   readonly reason?: string;
@@ -70,6 +72,7 @@ export function blockRow(outcome: BlockOutcome, index: number, context: BlockCon
     rounds: reconciled?.rounds ?? 0,
     phaseError: secured?.bound.phi ?? null,
     secretBits: keys.reduce((total, { bits }) => total + bits, 0),
+    ...(outcome.poolBits ? { poolBits: outcome.poolBits } : {}),
     keys: keys.length,
     accounting,
     ...(reason ? { reason } : {}),

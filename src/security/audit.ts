@@ -31,6 +31,8 @@ export const auditSchema = z.strictObject({
   fixedBits: z.int().positive().optional(),
   /** Size of the keys that the block is split into. */
   splitBits: z.int().positive().optional(),
+  /** Pads for each direction that a block is to put into the authentication pool, and the bits that this one put. */
+  replenish: z.strictObject({ pads: z.int().positive().max(128), bits: count }).optional(),
   accounting: z.enum(["one-way", "pattern-public"]),
   epsilon: z.strictObject({ secrecy: epsilon, correctness: epsilon, authentication: z.number().min(0) }),
   /** Emission settings, strongest first; absent without decoys. */
@@ -120,7 +122,11 @@ function differences(record: AuditRecord): { bits: number; differences: string[]
       record.mode === "fixed"
         ? ({ length: "fixed", secretBits: record.fixedBits ?? Number.MAX_SAFE_INTEGER } as const)
         : ({ length: "variable" } as const);
-    const { bits } = record.reason === undefined ? grantedBits(mode, ell, record.splitBits) : { bits: 0 };
+    const { bits, poolBits } =
+      record.reason === undefined
+        ? grantedBits(mode, ell, record.splitBits, record.replenish?.pads)
+        : { bits: 0, poolBits: 0 };
+    differ("replenish.bits", record.replenish?.bits ?? 0, poolBits);
     differ("ell", record.ell, ell);
     differ("secretBits", record.secretBits, bits);
     return { bits, differences: out };

@@ -107,21 +107,33 @@ export function totalEpsilon({ secrecy, correctness, authentication }: Epsilon):
 /** `variable`: what the counts allow. `fixed`: that many bits or none, decided before the block (FORMULAS.md 10). */
 export type LengthMode = { readonly length: "variable" } | { readonly length: "fixed"; readonly secretBits: number };
 
+export interface GrantedBits {
+  /** For the sink. */
+  readonly bits: number;
+  /** For the authentication pool, beside them. */
+  readonly poolBits: number;
+  readonly reason?: "KEY_TOO_SHORT" | "BELOW_FIXED_LENGTH";
+}
+
+/** A pad for each direction. */
+const padPairBits = 256;
+
 /**
- * Bits that a block gives under the link's mode, in whole keys where it is split.
- * @param possible ℓ of the bound, from counts and ledger
+ * Bits that a block gives under the link's mode: first pads for the pool, as far as a bit of key is left for the sink,
+ * then keys, whole ones where the block is split.
+ * @param possible ℓ of the bound, from counts and ledger  @param pads asked for, for each direction
  */
-export function grantedBits(
-  mode: LengthMode,
-  possible: number,
-  keyBits?: number,
-): { readonly bits: number; readonly reason?: "KEY_TOO_SHORT" | "BELOW_FIXED_LENGTH" } {
+export function grantedBits(mode: LengthMode, possible: number, keyBits?: number, pads = 0): GrantedBits {
+  const none = (reason: NonNullable<GrantedBits["reason"]>) => ({ bits: 0, poolBits: 0, reason });
   if (!Number.isSafeInteger(possible) || possible < 0) throw new RangeError("a key length is a whole number ≥ 0");
-  if (possible === 0) return { bits: 0, reason: "KEY_TOO_SHORT" };
-  if (mode.length === "fixed" && possible < mode.secretBits) return { bits: 0, reason: "BELOW_FIXED_LENGTH" };
+  if (possible === 0) return none("KEY_TOO_SHORT");
+  if (mode.length === "fixed" && possible < mode.secretBits) return none("BELOW_FIXED_LENGTH");
   const given = mode.length === "fixed" ? mode.secretBits : possible;
-  const whole = keyBits ? given - (given % keyBits) : given;
-  return whole > 0 ? { bits: whole } : { bits: 0, reason: "KEY_TOO_SHORT" };
+  const least = keyBits ?? 1;
+  if (given < least) return none("KEY_TOO_SHORT");
+  const poolBits = padPairBits * Math.min(pads, Math.floor((given - least) / padPairBits));
+  const left = given - poolBits;
+  return { bits: keyBits ? left - (left % keyBits) : left, poolBits };
 }
 
 function tooShort(bits: number, attempts: number, epsCor: number): QkdError {

@@ -1,5 +1,6 @@
 /** From a block's counts to the input of the key-length bound of its protocol (FORMULAS.md 1, 4). */
 import type { Link } from "../link.js";
+import type { LengthMode } from "./budget.js";
 import type { ProofName } from "./input.js";
 
 export type { ProofName };
@@ -21,6 +22,11 @@ export interface ProofInput {
 export function proofOf(link: Link): ProofName {
   if (link.protocol === "bb84-two-decoy") return "lim2014-two-decoy";
   return link.protocol === "bb84-one-decoy" ? "rusca2018-one-decoy" : "tomamichel2012-bbm92";
+}
+
+/** How long a block's key may be, as the link says. */
+export function lengthMode({ security }: Link): LengthMode {
+  return security.length === "fixed" ? { length: "fixed", secretBits: security.secretBits! } : { length: "variable" };
 }
 
 /** @param leak ledger's total, bits; @param tagBits verification tags published, bits */

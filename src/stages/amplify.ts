@@ -2,7 +2,7 @@
  * Amplify: Toeplitz hash of the verified key with a seed drawn now, after the block's last detection, used once
  * (FORMULAS.md 7). The seed goes in pieces so that no message is larger than a frame.
  *
- *   Alice → Bob  amplify.length  bits of key, ledger's total, key IDs, form and length of the seed
+ *   Alice → Bob  amplify.length  bits of key, ledger's total, key IDs, slot of the pool that the rest goes to
  *   Alice → Bob  amplify.seed    … piece by piece
  */
 import { z } from "zod";
@@ -18,12 +18,15 @@ const lengthSchema = z.strictObject({
   bits: wireCount,
   leak: wireCount,
   ids: z.array(z.uuid()).max(1 << 20),
+  slot: wireCount.optional(),
 });
 const seedSchema = z.strictObject({ piece: wireBytes });
 
 export interface Amplified {
   readonly key: BitString;
   readonly ids: readonly string[];
+  /** Where the pool takes the last `poolBits` of the key. */
+  readonly slot?: number;
 }
 
 /** @param before runs once the seed exists and before a bit of it leaves: the block can never be distilled again */
@@ -32,16 +35,19 @@ export async function amplifyAsAlice(
   word: BitString,
   length: SecuredLength,
   ids: readonly string[],
+  slot: number | undefined,
   before: () => Promise<void>,
 ): Promise<Amplified> {
-  await context.channel.send("amplify.length", { bits: length.bits, leak: length.leak, ids });
-  const seedBits = word.length + length.bits - 1;
+  const chosen = slot === undefined ? {} : { slot };
+  await context.channel.send("amplify.length", { bits: length.bits, leak: length.leak, ids, ...chosen });
+  const bits = length.bits + length.poolBits;
+  const seedBits = word.length + bits - 1;
   const seed = BitString.adopt(context.random(byteLength(seedBits)), seedBits);
   await before();
   for (let at = 0; at < seed.bytes.length; at += pieceBytes)
     await context.channel.send("amplify.seed", { piece: seed.bytes.subarray(at, at + pieceBytes) });
-  const key = await toeplitz(context.executor, word, seed, length.bits);
-  return { key, ids };
+  const key = await toeplitz(context.executor, word, seed, bits);
+  return { key, ids, ...chosen };
 }
 
 export async function amplifyAsBob(
@@ -49,6 +55,7 @@ export async function amplifyAsBob(
   word: BitString,
   length: SecuredLength,
   keyCount: number,
+  expectSlot: (slot: number) => void,
   before: () => Promise<void>,
 ): Promise<Amplified> {
   const alice = await context.channel.receive("amplify.length", lengthSchema);
@@ -62,7 +69,11 @@ export async function amplifyAsBob(
     });
   if (alice.ids.length !== keyCount || new Set(alice.ids).size !== alice.ids.length)
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's key IDs do not fit the number of keys.");
-  const seedBits = word.length + length.bits - 1;
+  if ((alice.slot !== undefined) !== length.poolBits > 0)
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's slot of the pool does not fit the link.");
+  if (alice.slot !== undefined) expectSlot(alice.slot);
+  const bits = length.bits + length.poolBits;
+  const seedBits = word.length + bits - 1;
   const bytes = new Uint8Array(byteLength(seedBits));
   await before();
   for (let at = 0; at < bytes.length; at += pieceBytes) {
@@ -71,6 +82,6 @@ export async function amplifyAsBob(
       throw new QkdError("CHANNEL_MESSAGE_INVALID", "A piece of the seed has the wrong length.");
     bytes.set(piece, at);
   }
-  const key = await toeplitz(context.executor, word, BitString.adopt(bytes, seedBits), length.bits);
-  return { key, ids: alice.ids };
+  const key = await toeplitz(context.executor, word, BitString.adopt(bytes, seedBits), bits);
+  return { key, ids: alice.ids, ...(alice.slot === undefined ? {} : { slot: alice.slot }) };
 }

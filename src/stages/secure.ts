@@ -3,14 +3,16 @@
  * it alone; Alice's length comes with the seed (amplify.ts) and Bob stops where his differs.
  */
 import { QkdError } from "../errors.js";
-import { type SecretKeyLength, secretKeyLength } from "../security/index.js";
-import { type BlockCounts, proofInput } from "../security/proof.js";
+import { grantedBits, type SecretKeyLength, secretKeyLength } from "../security/index.js";
+import { type BlockCounts, lengthMode, proofInput } from "../security/proof.js";
 import type { BlockReason, StageContext } from "./context.js";
 import { verificationTagBits } from "./verify.js";
 
 export interface SecuredLength {
-  /** Bits of key that the block gives, whole keys of `keyBits` where the link splits it; 0 with a reason. */
+  /** Bits of key that the block gives to the sink, whole keys of `keyBits` where the link splits it; 0 with a reason. */
   readonly bits: number;
+  /** Bits that it puts into the authentication pool beside them. */
+  readonly poolBits: number;
   readonly reason?: BlockReason;
   readonly bound: SecretKeyLength;
   readonly leak: number;
@@ -22,10 +24,5 @@ export function secure({ link, ledger }: StageContext, counts: BlockCounts): Sec
   const possible = bound.ell ?? 0;
   if (!Number.isSafeInteger(possible) || possible < 0)
     throw new QkdError("INTERNAL_ERROR", "The key-length bound gave no length; nothing is made of the block.");
-  if (possible === 0) return { bits: 0, reason: "KEY_TOO_SHORT", bound, leak };
-  const fixed = link.security.secretBits;
-  if (fixed && possible < fixed) return { bits: 0, reason: "BELOW_FIXED_LENGTH", bound, leak };
-  const given = fixed ?? possible;
-  const whole = link.keyBits ? given - (given % link.keyBits) : given;
-  return whole > 0 ? { bits: whole, bound, leak } : { bits: 0, reason: "KEY_TOO_SHORT", bound, leak };
+  return { ...grantedBits(lengthMode(link), possible, link.keyBits, link.authentication.replenish), bound, leak };
 }

@@ -125,7 +125,7 @@ describe("one-time pads", () => {
   it("follow a peer that is further, once it has proven itself and no sooner", async () => {
     const bytes = randomBytes(8192);
     const [, , alicePool, bobPool] = padEnds(bytes);
-    await bobPool.raise({ aliceToBob: 40, bobToAlice: 1 });
+    await bobPool.raise({ ...bobPool.highWater(), aliceToBob: 40 });
     const [alice, bob] = await met(new PadAuthenticator(alicePool), new PadAuthenticator(bobPool));
     expect(alicePool.highWater().aliceToBob).toBe(1);
     await alice.transcript("hello").check(await bob.transcript("hello").make());

@@ -139,8 +139,9 @@ describe("journal", () => {
 describe("prepared keys", () => {
   it("come back as they were, are unreadable on the disk, and go for good", async () => {
     const store = new PreparedStore(join(folder, "p"), await stateKey(folder, {}));
-    await store.put(4, [key(1), key(2)]);
-    expect(await store.get(4)).toEqual([key(1), key(2)]);
+    const made = { keys: [key(1), key(2)], deposit: { slot: 7, bytes: key(3).bytes } };
+    await store.put(4, made);
+    expect(await store.get(4)).toEqual(made);
     expect(await store.blocks()).toEqual([4]);
     const sealed = readFileSync(join(folder, "p", "prepared-4"));
     expect(sealed.includes(Buffer.from(key(1).bytes).toString("base64"))).toBe(false);
@@ -153,13 +154,15 @@ describe("prepared keys", () => {
 
   it("open with the same state key only, and only as the block they are of", async () => {
     const path = join(folder, "p");
-    await new PreparedStore(path, await stateKey(folder, { text: "correct horse battery staple" })).put(1, [key(1)]);
+    await new PreparedStore(path, await stateKey(folder, { text: "correct horse battery staple" })).put(1, {
+      keys: [key(1)],
+    });
     const other = new PreparedStore(path, await stateKey(folder, { text: "another" }));
     await expect(other.get(1)).rejects.toMatchObject({ code: "STATE_KEY_WRONG" });
     writeFileSync(join(path, "prepared-2"), readFileSync(join(path, "prepared-1")));
     const right = new PreparedStore(path, await stateKey(folder, { text: "correct horse battery staple" }));
     await expect(right.get(2)).rejects.toMatchObject({ code: "STATE_KEY_WRONG" });
-    expect(await right.get(1)).toEqual([key(1)]);
+    expect(await right.get(1)).toEqual({ keys: [key(1)] });
   });
 
   it("a state key file that is named has to be there", async () => {

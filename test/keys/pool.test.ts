@@ -156,8 +156,8 @@ describe("high-water marks", () => {
     const bob = await open("bob", "b");
     const alice = AuthKeyPool.inMemory(keyBytes(8192), "alice");
     expect(alice.fingerprint).toBe(bob.fingerprint);
-    await bob.raise({ aliceToBob: 90, bobToAlice: 70 });
-    expect(bob.highWater()).toEqual({ aliceToBob: 90, bobToAlice: 70 });
+    await bob.raise({ ...bob.highWater(), aliceToBob: 90, bobToAlice: 70 });
+    expect(bob.highWater()).toMatchObject({ aliceToBob: 90, bobToAlice: 70 });
     await alice.raise(bob.highWater());
     const { index } = await alice.nextPad(false);
     expect(index).toBe(180);
@@ -193,30 +193,71 @@ describe("high-water marks", () => {
   });
 });
 
-it("takes committed key of the link at the block's own place, once, and uses it when the file is used up", async () => {
+describe("slots filled by the link's own output", () => {
   const link = keyBytes(64).reverse();
-  const [alice, bob] = [AuthKeyPool.inMemory(keyBytes(4096), "alice"), await open("bob")];
-  await bob.replenish(5, link);
-  await bob.replenish(5, link);
-  await expect(bob.replenish(5, link.slice(32))).rejects.toMatchObject({ code: "AUTH_REPLENISH_CONFLICT" });
-  await bob.close();
-  const again = await open("bob");
-  await again.replenish(5, link);
-  await expect(again.replenish(5, keyBytes(64))).rejects.toMatchObject({ code: "AUTH_REPLENISH_CONFLICT" });
-  expect((await again.status()).linkPadsLeft).toEqual({ aliceToBob: 2, bobToAlice: 2 });
+  const pair = async () => [AuthKeyPool.inMemory(keyBytes(4096), "alice"), await open("bob")] as const;
+  const linkPad = (slot: number, pad: number, direction: 0 | 1) => 2 ** 40 + 2 * (slot * 128 + pad) + direction;
 
-  await alice.replenish(5, link);
-  const indices: number[] = [];
-  await expect(
-    (async () => {
-      for (;;) indices.push((await alice.nextPad(false)).index);
-    })(),
-  ).rejects.toMatchObject({ code: "AUTH_POOL_EXHAUSTED" });
-  const fromLink = indices.slice(-2);
-  expect(fromLink).toEqual([2 ** 40 + 2 * 5 * 128, 2 ** 40 + 2 * 5 * 128 + 2]);
-  expect((await again.peerPad(fromLink[0]!)).bytes).toEqual(link.slice(0, 16));
-  await expect(again.peerPad(fromLink[1]!, true)).rejects.toMatchObject({ code: "AUTH_PAD_USED" });
-  await again.close();
+  it("are filled once, at the place that was claimed", async () => {
+    const [alice, bob] = await pair();
+    expect([await alice.claimSlot(), await alice.claimSlot()]).toEqual([0, 1]);
+    bob.expectSlot(1);
+    await bob.fillSlot(1, link);
+    await bob.fillSlot(1, link);
+    await expect(bob.fillSlot(1, link.slice(32))).rejects.toMatchObject({ code: "AUTH_REPLENISH_CONFLICT" });
+    expect(() => bob.expectSlot(1)).toThrow(expect.objectContaining({ code: "CHANNEL_MESSAGE_INVALID" }));
+    expect(() => bob.expectSlot(2 ** 40)).toThrow(expect.objectContaining({ code: "CHANNEL_MESSAGE_INVALID" }));
+    await bob.close();
+    const again = await open("bob");
+    await again.fillSlot(1, link);
+    await expect(again.fillSlot(1, keyBytes(64))).rejects.toMatchObject({ code: "AUTH_REPLENISH_CONFLICT" });
+    expect((await again.status()).linkPadsLeft).toEqual({ aliceToBob: 2, bobToAlice: 2 });
+    expect(await again.claimSlot()).toBe(2);
+    await again.close();
+  });
+
+  it("are used first, in order, and only once the peer has them", async () => {
+    const [alice, bob] = await pair();
+    const slots = [await alice.claimSlot(), await alice.claimSlot()];
+    for (const slot of slots) bob.expectSlot(slot);
+    await alice.fillSlot(1, link);
+    expect((await alice.nextPad(true)).index).toBeLessThan(2 ** 40);
+    await bob.fillSlot(1, link);
+    alice.settleSlot(1);
+    expect((await alice.nextPad(true)).index).toBeLessThan(2 ** 40);
+    for (const end of [alice, bob]) await end.fillSlot(0, link.slice().reverse());
+    alice.settleSlot(0);
+    const used = [];
+    for (let i = 0; i < 5; i++) used.push((await alice.nextPad(true)).index);
+    expect(used.slice(0, 4)).toEqual([linkPad(0, 0, 0), linkPad(0, 1, 0), linkPad(1, 0, 0), linkPad(1, 1, 0)]);
+    expect(used[4]).toBeLessThan(2 ** 40);
+    expect((await bob.peerPad(linkPad(1, 0, 0))).bytes).toEqual(link.slice(0, 16));
+    await expect(bob.peerPad(linkPad(1, 0, 0))).rejects.toMatchObject({ code: "AUTH_PAD_USED" });
+    await expect(bob.peerPad(linkPad(1, 1, 0), true)).rejects.toMatchObject({ code: "AUTH_PAD_USED" });
+    await bob.close();
+  });
+
+  it("count where both ends tell them when they meet; used ones stay used at an end that was restored", async () => {
+    const [alice, bob] = await pair();
+    for (const slot of [3, 4, 6]) await alice.fillSlot(slot, link);
+    for (const slot of [4, 6, 7]) await bob.fillSlot(slot, link);
+    expect(alice.highWater().linkSlots).toBe("3-4,6-6");
+    const told = alice.highWater();
+    await alice.raise(bob.highWater());
+    await bob.raise(told);
+    for (const pad of [linkPad(4, 0, 0), linkPad(4, 1, 0), linkPad(6, 0, 0)]) {
+      expect((await alice.nextPad(true)).index).toBe(pad);
+      await bob.peerPad(pad);
+      await bob.accepted(pad);
+    }
+    const restored = AuthKeyPool.inMemory(keyBytes(4096), "alice");
+    for (const slot of [3, 4, 6]) await restored.fillSlot(slot, link);
+    await restored.raise(bob.highWater());
+    expect((await restored.nextPad(true)).index).toBe(linkPad(6, 1, 0));
+    expect(await restored.claimSlot()).toBe(8);
+    await expect(bob.raise({ ...told, linkSlots: "5-4" })).rejects.toMatchObject({ code: "CHANNEL_MESSAGE_INVALID" });
+    await bob.close();
+  });
 });
 
 it("tells its status", async () => {

@@ -43,16 +43,16 @@ it.each([0, 1, 2])("killed after %d of the steps that follow the sink's", async 
   const sink = { store: async ({ id }: { id: string }) => void stored.push(id) };
   const first = await open();
   const keys = [key(3)];
-  await first.state.prepared.put(3, keys);
+  await first.state.prepared.put(3, { keys });
   await first.state.mark(3, "committed");
-  const dying = releaseKeys(dyingAfter(steps, first.state), sink, 3, keys);
+  const dying = releaseKeys(dyingAfter(steps, first.state), { sink }, 3, { keys });
   if (steps < 2) await expect(dying).rejects.toThrow(Crash);
   else await dying;
   await first.close();
 
   const second = await open();
   for (const block of second.state.toRelease)
-    await releaseKeys(second.state, sink, block, await second.state.prepared.get(block));
+    await releaseKeys(second.state, { sink }, block, await second.state.prepared.get(block));
   expect(new Set(stored)).toEqual(new Set([keys[0]!.id]));
   expect(second.state.toRelease).toEqual([]);
   await second.close();
@@ -64,7 +64,7 @@ it("a key file whose record was never made is swept", async () => {
   onTestFinished(() => rm(out, { recursive: true }));
   const first = await openStateFolder(out, "bob", "one run");
   await first.state.mark(0, "seeded");
-  await first.state.prepared.put(0, [key(0)]);
+  await first.state.prepared.put(0, { keys: [key(0)] });
   await first.close();
   await (await openStateFolder(out, "bob", "one run")).close();
   expect(await readdir(join(out, "state", "bob"))).not.toContain("prepared-0");

@@ -25,7 +25,7 @@ const pairUp = async () => {
 };
 
 beforeAll(async () => {
-  link = await simulated(smallBbm92({ blocks: { seconds: 0.25 } }), 1.2, 11);
+  link = await simulated(smallBbm92({ blocks: { seconds: 0.25 }, authentication: { replenish: 1 } }), 1.2, 11);
   const pair = await pairUp();
   const began = Date.now();
   const ended = await Promise.all([pair.alice.start(), pair.bob.start()]);

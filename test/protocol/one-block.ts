@@ -106,7 +106,7 @@ export async function oneBlock(
       timed: (_stage, run) => run(),
       seeded: async () => undefined,
       decide: async () => undefined,
-      async release(keys) {
+      async release({ keys }) {
         for (const key of keys) released.push({ ...key, bytes: key.bytes.slice() });
       },
     };

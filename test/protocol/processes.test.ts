@@ -152,6 +152,33 @@ test("used-up pads stop both ends before the reserve; more at both ends, and the
   expect(a).toBe(b);
 }, 120_000);
 
+test("a pool that the link replenishes spends pre-shared pads on meeting alone, also when an end is killed", async () => {
+  const change = { blocks: { seconds: 0.25 }, authentication: { replenish: 2 } };
+  const long = await simulated(smallBbm92(change), 3.2, 14);
+  const pair = await pairOf(long, auth.subarray(0, 4096));
+  open.push(pair);
+  const killed = both(pair);
+  await pause(2500);
+  pair.bob.signal("SIGKILL");
+  await pair.bob.ended;
+  expect(outcome(await pair.bob.start())).toBe(0);
+  await killed;
+  const [a, b] = bothKeys(pair.out.alice, pair.out.bob);
+  expect(a).toBe(b);
+  // what went into the pool is in no key, and both ends put the same there
+  const audit = parseAudit(readFileSync(join(pair.out.alice, "alice", "audit.jsonl"), "utf8"), "audit.jsonl");
+  expect(audit.map(recompute).filter(({ same }) => !same)).toEqual([]);
+  const put = audit.filter(({ secretBits }) => secretBits > 0);
+  expect(put.length).toBeGreaterThan(6);
+  for (const { replenish } of put) expect(replenish).toEqual({ pads: 2, bits: 512 });
+  const { alice, bob } = pair.authKey;
+  expect(readFileSync(`${alice}.link`)).toEqual(readFileSync(`${bob}.link`));
+  for (const pads of Object.values(pair.wire.pads)) {
+    expect(new Set(pads).size).toBe(pads.length);
+    expect(pads.filter((pad) => pad >= 2 ** 40).length).toBeGreaterThan(2);
+  }
+}, 120_000);
+
 test("a killed distill in one process goes on as two would: nothing twice, equal keys", async () => {
   const out = join(link.folder, "distilled");
   const args = ["--link", linkFile(link), "--alice", link.alice, "--bob", link.bob, "--out", out, "--workers", "1"];

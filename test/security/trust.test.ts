@@ -103,12 +103,20 @@ describe("the ε budget", () => {
   });
 
   it("grants what the counts allow, or the fixed length or none", () => {
-    expect(grantedBits({ length: "variable" }, 1000)).toEqual({ bits: 1000 });
-    expect(grantedBits({ length: "variable" }, 1000, 256)).toEqual({ bits: 768 });
-    expect(grantedBits({ length: "variable" }, 200, 256)).toEqual({ bits: 0, reason: "KEY_TOO_SHORT" });
-    expect(grantedBits({ length: "variable" }, 0)).toEqual({ bits: 0, reason: "KEY_TOO_SHORT" });
-    expect(grantedBits({ length: "fixed", secretBits: 512 }, 1000, 256)).toEqual({ bits: 512 });
-    expect(grantedBits({ length: "fixed", secretBits: 512 }, 511)).toEqual({ bits: 0, reason: "BELOW_FIXED_LENGTH" });
+    const [variable, fixed] = [{ length: "variable" } as const, { length: "fixed", secretBits: 512 } as const];
+    expect(grantedBits(variable, 1000)).toEqual({ bits: 1000, poolBits: 0 });
+    expect(grantedBits(variable, 1000, 256)).toEqual({ bits: 768, poolBits: 0 });
+    expect(grantedBits(variable, 200, 256)).toEqual({ bits: 0, poolBits: 0, reason: "KEY_TOO_SHORT" });
+    expect(grantedBits(variable, 0)).toEqual({ bits: 0, poolBits: 0, reason: "KEY_TOO_SHORT" });
+    expect(grantedBits(fixed, 1000, 256)).toEqual({ bits: 512, poolBits: 0 });
+    expect(grantedBits(fixed, 511)).toEqual({ bits: 0, poolBits: 0, reason: "BELOW_FIXED_LENGTH" });
+    // pads for the pool first, but never the last key
+    expect(grantedBits(variable, 1000, undefined, 2)).toEqual({ bits: 488, poolBits: 512 });
+    expect(grantedBits(variable, 1000, undefined, 128)).toEqual({ bits: 232, poolBits: 768 });
+    expect(grantedBits(variable, 1000, 256, 1)).toEqual({ bits: 512, poolBits: 256 });
+    expect(grantedBits(variable, 512, 256, 2)).toEqual({ bits: 256, poolBits: 256 });
+    expect(grantedBits(variable, 256, undefined, 1)).toEqual({ bits: 256, poolBits: 0 });
+    expect(grantedBits(fixed, 9999, 256, 1)).toEqual({ bits: 256, poolBits: 256 });
     for (const bad of [Number.NaN, -1, 0.5, Infinity]) expect(() => grantedBits({ length: "variable" }, bad)).toThrow();
   });
 });
