@@ -4,7 +4,7 @@ import type { Authenticator } from "./channel/authentication.js";
 import type { ConnectionOptions } from "./channel/connection.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
-import type { KeySink } from "./keys/types.js";
+import type { BlockRecord, KeySink } from "./keys/types.js";
 import type { Link } from "./link.js";
 import type { BlockOutcome } from "./party.js";
 import { type RandomSource, systemRandom } from "./random.js";
@@ -54,11 +54,13 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
   const padded = authenticator.mode === "wegman-carter";
   const deposits = authenticator.deposits ? { deposits: authenticator.deposits } : {};
   let facts = (state.run.facts ?? {}) as PartyReport["facts"];
-  const onBlock = async (outcome: BlockOutcome, index: number, context: BlockContext) => {
-    const row = blockRow(outcome, index, context, link.reconciliation.accounting);
-    await state.keepRow(index, row as unknown as Readonly<Record<string, unknown>>);
-    await options.onAudit?.(audit(outcome, index, context));
-    options.onBlock?.(row);
+  const record = (outcome: BlockOutcome, index: number, context: BlockContext): BlockRecord => ({
+    row: { ...blockRow(outcome, index, context, link.reconciliation.accounting) },
+    audit: audit(outcome, index, context),
+  });
+  const keep = async ({ row, audit: line }: BlockRecord, index: number) => {
+    await options.onAudit?.(line as AuditRecord);
+    await state.keepRow(index, row);
   };
   await keepSessions({
     role,
@@ -70,7 +72,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     ...(options.connection ? { connection: options.connection } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.log ? { log: options.log } : {}),
-    release: async (block) => releaseKeys(state, { sink, ...deposits }, block, await state.prepared.get(block)),
+    release: async (block) => releaseKeys(state, { sink, ...deposits, keep }, block, await state.prepared.get(block)),
     run: (session) =>
       runSession(session, {
         role,
@@ -82,7 +84,9 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
         ...deposits,
         random: options.random ?? systemRandom,
         metadata: (bits, index) => metadata(bits, index),
-        onBlock,
+        record,
+        keep,
+        onBlock: ({ row }) => options.onBlock?.(row as unknown as BlockRow),
         onFacts: (found) => {
           facts = found;
         },

@@ -29,13 +29,13 @@ export interface BlockWork extends StageContext {
   readonly keyQber: number | undefined;
   /** Blocks before this one that have ended, in order, for alarms. */
   readonly earlier: readonly EarlierBlock[];
-  /** What goes into every key beside its bits. */
+  /** What goes into every key beside its bits; asked for once all but the commit has been said. */
   metadata(bits: number): Omit<SecretKey, "id" | "bytes" | "bits">;
   /** Runs a stage; its time goes to the report. */
   timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
   /** Durable marks (run-state.ts): the seed leaves; the key is prepared (Bob) or decided (Alice); it is released. */
   seeded(): Promise<void>;
-  decide(made: BlockKeys): Promise<void>;
+  decide(made: BlockKeys, outcome: BlockOutcome): Promise<void>;
   release(made: BlockKeys): Promise<void>;
   /** The authentication pool, where the link replenishes it. */
   readonly deposits?: Deposits;
@@ -123,11 +123,12 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
     const { key, ids, slot } = await work.timed("amplify", () => end.amplify(work, word, secured));
     secrets.push(key);
     const made = splitKey(key, secured.bits, ids, work.metadata(secured.bits), slot);
-    const records = { decide: () => work.decide(made), release: () => work.release(made) };
+    const outcome = { ...verified, keys: made.keys, poolBits: secured.poolBits };
+    const records = { decide: () => work.decide(made, outcome), release: () => work.release(made) };
     await work.timed("commit", () => end.commit(work, records));
     if (slot !== undefined) work.deposits?.settleSlot(slot);
     made.deposit?.bytes.fill(0);
-    return { ...verified, keys: made.keys, poolBits: secured.poolBits };
+    return outcome;
   } finally {
     for (const secret of secrets) secret.zeroise();
   }

@@ -7,7 +7,7 @@ import { type LockedSource, lockSource, type OwnData, type RawBlock, type Source
 import { closingChannel, syncChannel } from "./channel/connection.js";
 import type { BlockChannel, Role } from "./channel/types.js";
 import { QkdError, toQkdError } from "./errors.js";
-import type { BlockKeys, Deposits, KeySink, SecretKey } from "./keys/types.js";
+import type { BlockKeys, BlockRecord, Deposits, KeySink, SecretKey } from "./keys/types.js";
 import type { Link } from "./link.js";
 import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "./party.js";
 import type { RandomSource } from "./random.js";
@@ -29,12 +29,16 @@ export interface RunOptions {
   readonly deposits?: Deposits;
   readonly random: RandomSource;
   metadata(bits: number, index: number): BlockMetadata;
-  /** A block ended; its row is for the report and durable already. */
-  onBlock(outcome: BlockOutcome, index: number, context: BlockContext): Promise<void>;
+  /** What is to be kept of a block. */
+  record(outcome: BlockOutcome, index: number, context: BlockContext): BlockRecord;
+  /** Makes it durable; the same again changes nothing. */
+  keep(record: BlockRecord, index: number): Promise<void>;
+  /** A block ended. */
+  onBlock(record: BlockRecord): void;
   onFacts(facts: SourceFacts & { reason?: string }): void;
 }
 
-export type BlockMetadata = Omit<SecretKey, "id" | "bytes" | "bits">;
+export type BlockMetadata = Omit<SecretKey, "id" | "bytes" | "bits" | "transcript">;
 
 export interface BlockContext {
   /** 16-byte blocks of the transcript's longer direction. */
@@ -44,6 +48,8 @@ export interface BlockContext {
   readonly seconds: Readonly<Record<string, number>>;
 }
 
+/** What the commit's messages add to either direction of the transcript, 16-byte blocks, at most. */
+const commitBlocks = 32;
 const leastInFlight = 4;
 const mostInFlight = 12;
 /** Round trips of a block with LDPC, about: in so many of them an end only waits. */
@@ -190,6 +196,19 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
   const ledger = new LeakLedger();
   ledger.add("earlier-attempt", earlier.leak);
   const seconds: Record<string, number> = {};
+  // The commit itself is no part of the digest: both ends take it where both have heard the same.
+  let digest: string | undefined;
+  const digestOnce = () => {
+    digest ??= transcript.digest();
+    return digest;
+  };
+  const context = () => ({
+    ledger,
+    transcript: digestOnce(),
+    transcriptBlocks: transcript.blocks + commitBlocks,
+    seconds,
+  });
+  let kept: BlockKeys | undefined;
   const before = (state.rows as unknown as BlockRow[]).filter((row) => row.index < index);
   const work: BlockWork = {
     link,
@@ -203,7 +222,7 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
     roundTripSeconds: session.roundTripSeconds,
     keyQber: keyQberOf(before),
     earlier: before,
-    metadata: (bits) => options.metadata(bits, index),
+    metadata: (bits) => ({ ...options.metadata(bits, index), transcript: digestOnce() }),
     async timed(stage, run) {
       const began = performance.now();
       try {
@@ -214,26 +233,24 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
     },
     seeded: () => state.mark(index, "seeded"),
     ...(options.deposits ? { deposits: options.deposits } : {}),
-    async decide(made) {
+    async decide(made, outcome) {
       // Closed meanwhile: the decision was asked for and was no.
       if (state.block(index).status === "closed") throw new QkdError("CHANNEL_CLOSED", `Block ${index} was given up.`);
-      await state.prepared.put(index, made);
+      kept = { ...made, record: options.record(outcome, index, context()) };
+      await state.prepared.put(index, kept);
       await state.mark(index, role === "alice" ? "committed" : "prepared");
     },
     async release(made) {
       if (role === "bob") await state.mark(index, "committed");
-      await releaseKeys(state, options, index, made);
+      await releaseKeys(state, options, index, kept ?? made);
     },
   };
   const slots = await work.timed("slots", () => raw.slots(work.channel, random));
   const outcome = await distillBlock(role === "alice" ? alice : bob, work, slots);
   if (outcome.keys.length === 0) await state.mark(index, "closed");
-  await options.onBlock(outcome, index, {
-    ledger,
-    transcript: transcript.digest(),
-    transcriptBlocks: transcript.blocks,
-    seconds,
-  });
+  const record = options.record(outcome, index, context());
+  await (kept ? state.keepRow(index, record.row) : options.keep(record, index));
+  options.onBlock(record);
   for (const key of outcome.keys) key.bytes.fill(0);
   session.connection.finish(index);
   session.progress();
@@ -253,16 +270,17 @@ function keyQberOf(earlier: readonly BlockRow[]): number | undefined {
 }
 
 /**
- * To the sink and the pool; then the record that it is there; then out of the prepared store. A crash in between repeats what the
+ * To audit, sink and pool; then the record that it is there; then out of the prepared store. A crash in between repeats what the
  * record does not know (sinks are idempotent) or leaves a file that the next start sweeps: never a key that is to be
  * released and is nowhere.
  */
 export async function releaseKeys(
   state: RunState,
-  { sink, deposits }: { readonly sink: KeySink; readonly deposits?: Deposits },
+  { sink, deposits, keep }: Pick<RunOptions, "sink" | "deposits" | "keep">,
   block: number,
-  { keys, deposit }: BlockKeys,
+  { keys, deposit, record }: BlockKeys,
 ): Promise<void> {
+  if (record) await keep(record, block);
   for (const key of keys) await sink.store(key);
   if (deposit) {
     if (!deposits) throw new QkdError("INTERNAL_ERROR", `Block ${block} has pads for a pool that is not there.`);

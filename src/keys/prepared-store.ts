@@ -11,7 +11,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { QkdError } from "../errors.js";
 import { makeFolder, readIfThere, removeFile, replaceFile } from "./durable.js";
-import type { BlockKeys, Deposit, SecretKey } from "./types.js";
+import type { BlockKeys, BlockRecord, Deposit, SecretKey } from "./types.js";
 
 const version = 2;
 const listVersion = 1;
@@ -33,9 +33,9 @@ export class PreparedStore implements PreparedKeys {
   ) {}
 
   /** Durable when it resolves. @throws QkdError FILE_WRITE_FAILED */
-  async put(block: number, { keys, deposit }: BlockKeys): Promise<void> {
+  async put(block: number, { keys, deposit, record }: BlockKeys): Promise<void> {
     const plain = Buffer.from(
-      JSON.stringify({ keys: keys.map(withText), ...(deposit ? { deposit: withText(deposit) } : {}) }),
+      JSON.stringify({ keys: keys.map(withText), ...(deposit ? { deposit: withText(deposit) } : {}), record }),
     );
     const nonce = randomBytes(nonceBytes);
     const cipher = createCipheriv("aes-256-gcm", this.stateKey, nonce).setAAD(label(version, block));
@@ -70,8 +70,12 @@ export class PreparedStore implements PreparedKeys {
     const plain = this.open(block, sealed);
     const found = JSON.parse(plain.toString()) as unknown;
     plain.fill(0);
-    const { keys, deposit } = (sealed[0] === listVersion ? { keys: found } : found) as Stored;
-    return { keys: keys.map(withBytes), ...(deposit ? { deposit: withBytes(deposit) } : {}) };
+    const { keys, deposit, record } = (sealed[0] === listVersion ? { keys: found } : found) as Stored;
+    return {
+      keys: keys.map(withBytes),
+      ...(deposit ? { deposit: withBytes(deposit) } : {}),
+      ...(record ? { record } : {}),
+    };
   }
 
   /** Blocks whose keys are held here. */
@@ -154,6 +158,7 @@ type AsText<T extends { readonly bytes: Uint8Array }> = Omit<T, "bytes"> & { rea
 interface Stored {
   readonly keys: readonly AsText<SecretKey>[];
   readonly deposit?: AsText<Deposit>;
+  readonly record?: BlockRecord;
 }
 
 function withText<T extends { readonly bytes: Uint8Array }>(held: T): AsText<T> {

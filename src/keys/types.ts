@@ -38,6 +38,14 @@ export interface KeySink {
 export interface BlockKeys {
   readonly keys: readonly SecretKey[];
   readonly deposit?: Deposit;
+  /** What reports and audit are to say of the block: as durable as its keys. */
+  readonly record?: BlockRecord;
+}
+
+/** JSON: the block's report row and, where there is one, its line of the audit. */
+export interface BlockRecord {
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly audit?: Readonly<Record<string, unknown>>;
 }
 
 export interface Deposit {

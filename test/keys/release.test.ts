@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openStateFolder } from "../../src/keys/state-folder.js";
+import type { BlockRecord } from "../../src/keys/types.js";
 import { releaseKeys } from "../../src/run.js";
 import type { RunState } from "../../src/run-state.js";
 import { key } from "./key.js";
@@ -41,19 +42,22 @@ it.each([0, 1, 2])("killed after %d of the steps that follow the sink's", async 
   const open = () => openStateFolder(out, "bob", "one run");
   const stored: string[] = [];
   const sink = { store: async ({ id }: { id: string }) => void stored.push(id) };
+  const kept: unknown[] = [];
+  const end = { sink, keep: async (record: BlockRecord) => void kept.push(record) };
   const first = await open();
-  const keys = [key(3)];
-  await first.state.prepared.put(3, { keys });
+  const made = { keys: [key(3)], record: { row: { index: 3 }, audit: { block: 3 } } };
+  await first.state.prepared.put(3, made);
   await first.state.mark(3, "committed");
-  const dying = releaseKeys(dyingAfter(steps, first.state), { sink }, 3, { keys });
+  const dying = releaseKeys(dyingAfter(steps, first.state), end, 3, made);
   if (steps < 2) await expect(dying).rejects.toThrow(Crash);
   else await dying;
   await first.close();
 
   const second = await open();
   for (const block of second.state.toRelease)
-    await releaseKeys(second.state, { sink }, block, await second.state.prepared.get(block));
-  expect(new Set(stored)).toEqual(new Set([keys[0]!.id]));
+    await releaseKeys(second.state, end, block, await second.state.prepared.get(block));
+  expect(new Set(stored)).toEqual(new Set([made.keys[0]!.id]));
+  expect(new Set(kept.map((record) => JSON.stringify(record)))).toEqual(new Set([JSON.stringify(made.record)]));
   expect(second.state.toRelease).toEqual([]);
   await second.close();
   expect(await readdir(join(out, "state", "bob"))).not.toContain("prepared-3");

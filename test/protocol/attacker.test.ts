@@ -24,7 +24,8 @@ const trials = process.env.QKD_SLOW ? 10_000 : 504;
 /** Waiting for a heartbeat costs no CPU, so trials run beside each other. */
 const beside = 8;
 const executor = new InlineExecutor();
-const link = parseLink(smallBbm92());
+/** Every second trial has a pool that the link replenishes. */
+const links = [smallBbm92(), smallBbm92({ authentication: { replenish: 2 } })].map((input) => parseLink(input));
 const supply = Array.from({ length: 8 }, (_, seed) => matchedBlocks(2, 12_000, 0.01, seed));
 afterAll(() => executor.close());
 
@@ -63,7 +64,7 @@ async function trial(attack: Attack, seed: number, waitSeconds = 40) {
     const pads = watched(AuthKeyPool.inMemory(shared, role));
     const run = runParty({
       role,
-      link,
+      link: links[seed % 2]!,
       data: async () => ({ data: { matched: supply[seed % supply.length]![role] }, close: async () => undefined }),
       transport: wire[role],
       authenticator: new PadAuthenticator(pads.pool),
