@@ -207,8 +207,18 @@ const linkSchema = z.strictObject({
         .number()
         .gt(0)
         .default(0.25)
-        .describe("largest relative deviation of announced intensity shares of pulses"),
-      delayDriftPs: z.number().gt(0).default(500).describe("largest residual delay between detectors, ps"),
+        .describe("largest relative deviation of an intensity's share in Alice's record from its probability"),
+      delayDriftPs: z
+        .number()
+        .gt(0)
+        .default(500)
+        .describe("largest distance between detectors' mean times after delay correction, ps"),
+      siftedRatio: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(0.05)
+        .describe("largest deviation of the share of equal bases from what both ends' shares of bases give"),
     })
     .prefault({})
     .describe("a block that crosses one is discarded at both ends"),

@@ -4,7 +4,7 @@
  */
 import type { Link } from "../link.js";
 import type { BlockReason } from "./context.js";
-import type { SiftedBlock } from "./sift.js";
+import type { BasisCounts, SiftedBlock } from "./sift.js";
 import type { BlockSlots } from "./slots.js";
 
 /** Public counts of a block that ended before, alarmed or not. */
@@ -22,6 +22,34 @@ function unequalDetectors({ clicks }: BlockSlots, ratio: number): boolean {
     const most = Math.max(...counts);
     return most >= enough && most > ratio * Math.min(...counts);
   });
+}
+
+/** Shares of the intensities in Alice's record against those of the link description. */
+function otherIntensities({ emitted }: BlockSlots, { source, alarms }: Link): boolean {
+  const total = emitted?.reduce((sum, n) => sum + n, 0) ?? 0;
+  if (!source || !emitted || total < enough || source.intensities.length < 2) return false;
+  return emitted.some((n, k) => {
+    const expected = (source.intensities[k]?.probability ?? 0) * total;
+    return Math.abs(n - expected) > alarms.intensityRatio * expected + 6 * Math.sqrt(expected);
+  });
+}
+
+/** Mean times of clicks by detector after delay correction, the flat background taken off. */
+function delaysDrifted({ gate }: BlockSlots, most: number): boolean {
+  const means = (gate?.histogram ?? []).flatMap((counts) => {
+    const background = [...counts].sort((a, b) => a - b)[counts.length >> 2] ?? 0;
+    const above = counts.map((n) => Math.max(0, n - background));
+    const total = above.reduce((sum, n) => sum + n, 0);
+    return total < enough ? [] : [above.reduce((sum, n, bin) => sum + n * bin * gate!.binPs, 0) / total];
+  });
+  return means.length > 1 && Math.max(...means) - Math.min(...means) > most;
+}
+
+/** Both ends choose bases by themselves, so equal ones are as frequent as their shares say. */
+function siftedOff({ slots, equal, aliceX, bobX }: BasisCounts, most: number): boolean {
+  if (slots < enough) return false;
+  const [a, b] = [aliceX / slots, bobX / slots];
+  return Math.abs(equal / slots - (a * b + (1 - a) * (1 - b))) > most;
 }
 
 /** Below this many counts a ratio says nothing: six sigma of a fair coin stay inside 0.1 from here. */
@@ -43,6 +71,9 @@ export function alarmsOf(
       found.push("ALARM_DOUBLE_CLICKS");
     if (unequalDetectors(slots, limits.efficiencyRatio)) found.push("ALARM_EFFICIENCY_MISMATCH");
   }
+  if (otherIntensities(slots, link)) found.push("ALARM_INTENSITY_SHARES");
+  if (delaysDrifted(slots, limits.delayDriftPs)) found.push("ALARM_DELAY_DRIFT");
+  if (siftedOff(block.bases, limits.siftedRatio)) found.push("ALARM_SIFTED_RATIO");
   const key = block.key.length;
   const test = block.nTest.reduce((sum, n) => sum + n, 0);
   const unbalanced = (ones: number, n: number) => n >= enough && Math.abs(ones / n - 0.5) > limits.bitImbalance;

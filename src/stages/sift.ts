@@ -10,7 +10,7 @@
  * Nothing here depends on a key-basis bit, so nothing enters the leak ledger.
  */
 import { z } from "zod";
-import { BitString } from "../bits.js";
+import { BitString, countOnes, xorBits } from "../bits.js";
 import { packPairs, unpackPairs } from "../channel/encoding.js";
 import { wireBits, wireBytes } from "../channel/schemas.js";
 import type { Link } from "../link.js";
@@ -44,8 +44,18 @@ export interface SiftedBlock {
   /** Share of ones among this end's bits, by basis, for alarms. */
   readonly onesKey: number;
   readonly onesTest: number;
+  readonly bases: BasisCounts;
   /** Bob alone. */
   readonly clicks?: SingleClicks;
+}
+
+/** Of all slots, also those with unequal bases, for alarms. */
+export interface BasisCounts {
+  readonly slots: number;
+  readonly equal: number;
+  /** Slots in X at either end. */
+  readonly aliceX: number;
+  readonly bobX: number;
 }
 
 /** Single clicks before the dead-time rule (CONTRACT.md, "Clicks"); `errors` is whole once key errors are known. */
@@ -83,7 +93,8 @@ export async function siftAsAlice(context: SiftContext, slots: OwnSlots): Promis
     spare: sorted.spare.bytes,
   });
   const { check } = await channel.receive("sift.check", checkSchema);
-  return counted(link, sorted, wireBits(check, sorted.check.length));
+  const counts = { slots: slots.count, equal: countOnes(same), aliceX: countOnes(slots.basis), bobX: countOnes(bases) };
+  return { ...counted(link, sorted, wireBits(check, sorted.check.length)), bases: counts };
 }
 
 export async function siftAsBob(context: SiftContext, slots: OwnSlots): Promise<SiftedBlock> {
@@ -98,8 +109,10 @@ export async function siftAsBob(context: SiftContext, slots: OwnSlots): Promise<
   const check = wireBits(alice.check, sorted.check.length);
   const spare = wireBits(alice.spare, sorted.spare.length);
   await channel.send("sift.check", { check: sorted.check.bytes });
+  const aliceX = slots.count - countOnes(xorBits(slots.basis, same));
   return {
     ...counted(link, sorted, check),
+    bases: { slots: slots.count, equal: countOnes(same), aliceX, bobX: countOnes(slots.basis) },
     clicks: singleClicks(link, slots, same, vetoedAlice, { own: sorted, check, spare }),
   };
 }
@@ -162,7 +175,7 @@ async function sortSlots(
   };
 }
 
-function counted(link: Link, sorted: SortedSlots, peerCheck: BitString): SiftedBlock {
+function counted(link: Link, sorted: SortedSlots, peerCheck: BitString): Omit<SiftedBlock, "bases"> {
   const zeros = () => new Array<number>(intensityCount(link)).fill(0);
   const [nKey, nTest, mTest] = [zeros(), zeros(), zeros()];
   const keyIntensity = new Uint8Array(sorted.key.length);

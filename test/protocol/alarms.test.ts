@@ -5,8 +5,9 @@ import { parseLink } from "../../src/link.js";
 import { alarmsOf, type EarlierBlock } from "../../src/stages/alarms.js";
 import type { SiftedBlock } from "../../src/stages/sift.js";
 import type { BlockSlots } from "../../src/stages/slots.js";
+import type { GateStatistics } from "../../src/timing/types.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
-import { smallBbm92 } from "./links.js";
+import { smallBbm92, smallDecoy } from "./links.js";
 import { oneBlock } from "./one-block.js";
 
 const executor = new InlineExecutor();
@@ -25,7 +26,19 @@ const sifted: SiftedBlock = {
   mTest: [40],
   onesKey: 4000,
   onesTest: 1000,
+  bases: { slots: 18_000, equal: 10_000, aliceX: 6000, bobX: 6000 },
 };
+const decoy = parseLink(smallDecoy());
+const peak = (at: number) => Array.from({ length: 40 }, (_, bin) => 20 + (Math.abs(bin - at) < 3 ? 400 : 0));
+const gate = (...at: number[]): GateStatistics => ({
+  halfWidthPs: 1000,
+  binPs: 50,
+  histogram: at.map(peak),
+  inside: 4000,
+  outside: 100,
+  background: 50,
+  track: [],
+});
 const before: EarlierBlock = { siftedBits: 10_000, checkBits: 2000, checkErrors: 30 };
 
 describe("an alarm", () => {
@@ -36,7 +49,20 @@ describe("an alarm", () => {
     expect(alarmsOf(link, { own }, short, [before])).toEqual([]);
   });
 
+  it("of intensities looks at Alice's record alone", () => {
+    const shares = decoy.source!.intensities.map(({ probability }) => Math.round(probability * 1e6));
+    expect(alarmsOf(decoy, { own, emitted: shares }, sifted, [])).toEqual([]);
+    expect(alarmsOf(decoy, { own, emitted: [...shares].reverse() }, sifted, [])).toEqual(["ALARM_INTENSITY_SHARES"]);
+    expect(alarmsOf(decoy, { own, emitted: [...shares, 9000] }, sifted, [])).toEqual(["ALARM_INTENSITY_SHARES"]);
+  });
+
+  it("of delays is not raised by detectors a few bins apart", () => {
+    expect(alarmsOf(link, { ...calm, gate: gate(20, 24) }, sifted, [before])).toEqual([]);
+  });
+
   it.each([
+    ["ALARM_DELAY_DRIFT", { slots: { ...calm, gate: gate(12, 30) } }],
+    ["ALARM_SIFTED_RATIO", { block: { bases: { slots: 18_000, equal: 9000, aliceX: 6000, bobX: 6000 } } }],
     ["ALARM_DOUBLE_CLICKS", { slots: { own, clicks: { ...clicks, crossBasis: 600 } } }],
     ["ALARM_EFFICIENCY_MISMATCH", { slots: { own, clicks: { ...clicks, perDetector: [6000, 2000, 1000, 1000] } } }],
     ["ALARM_BIT_IMBALANCE", { block: { onesKey: 5000 } }],

@@ -19,27 +19,33 @@ export interface MatchedBlocks {
   readonly bob: LockedSource;
 }
 
-/** A fifth of the slots is of the check basis. @param qber share of Bob's bits that are flipped */
-export function matchedBlocks(blocks: number, slots: number, qber: number, seed: number): MatchedBlocks {
+/**
+ * Each end measures a third in the check basis: of the slots with equal bases, a fifth is then of it.
+ * @param same slots with equal bases, about  @param qber share of Bob's bits that are flipped where they are
+ */
+export function matchedBlocks(blocks: number, same: number, qber: number, seed: number): MatchedBlocks {
   const random = mulberry(seed);
+  const slots = Math.round((same * 1.8) / 8) * 8;
   const alice: BlockSlots[] = [];
   const bob: BlockSlots[] = [];
   for (let index = 0; index < blocks; index++) {
     const bit = stream(`bits ${seed} ${index}`, slots);
-    const basis = new Uint8Array(slots >>> 3);
+    const bases = { alice: new Uint8Array(slots >>> 3), bob: new Uint8Array(slots >>> 3) };
     const noisy = bit.slice();
     for (let i = 0; i < slots; i++) {
-      if (random(5) === 0) basis[i >>> 3]! |= 1 << (i & 7);
-      if (random(1_000_000) < qber * 1_000_000) noisy[i >>> 3]! ^= 1 << (i & 7);
+      const mask = 1 << (i & 7);
+      for (const basis of [bases.alice, bases.bob]) if (random(3) === 0) basis[i >>> 3]! |= mask;
+      const equal = ((bases.alice[i >>> 3]! ^ bases.bob[i >>> 3]!) & mask) === 0;
+      if (random(1_000_000) < (equal ? qber : 0.5) * 1_000_000) noisy[i >>> 3]! ^= mask;
     }
-    const own = (bits: Uint8Array) => ({
+    const own = (bits: Uint8Array, basis: Uint8Array) => ({
       count: slots,
       basis: BitString.from(basis, slots),
       bit: BitString.from(bits, slots),
       vetoed: BitString.zeros(slots),
     });
-    alice.push({ own: own(bit) });
-    bob.push({ own: own(noisy) });
+    alice.push({ own: own(bit, bases.alice) });
+    bob.push({ own: own(noisy, bases.bob) });
   }
   return { alice: source(alice), bob: source(bob) };
 }
