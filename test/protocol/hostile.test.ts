@@ -7,6 +7,7 @@ import type { Role } from "../../src/channel/types.js";
 import { QkdError } from "../../src/errors.js";
 import { parseLink } from "../../src/link.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
+import { fieldChanges } from "./hostile-fields.js";
 import { smallBbm92 } from "./links.js";
 import { type Message, oneBlock } from "./one-block.js";
 
@@ -14,26 +15,6 @@ const executor = new InlineExecutor();
 afterAll(() => executor.close());
 const data = { qber: 0.02, slots: 8000, seed: 5 };
 const other = { alice: "bob", bob: "alice" } as const;
-
-/** What becomes of one field's value; none for a field that it does not fit. */
-const fieldChanges: Record<string, (value: unknown) => unknown> = {
-  missing: () => undefined,
-  null: () => null,
-  NaN: () => Number.NaN,
-  "2^53": () => 2 ** 53,
-  "a bigint": () => 2n ** 70n,
-  negative: () => -1,
-  "a half": () => 0.25 + 7,
-  text: () => "x".repeat(100_000),
-  "a nested list": () => [[[[]]]],
-  "a map": () => ({ __proto__: null, length: 2 ** 31 }),
-  truncated: (value) => (isLong(value) ? value.slice(0, -1) : undefined),
-  oversized: (value) => (value instanceof Uint8Array ? new Uint8Array(value.length + 100_000) : Array(100_000).fill(0)),
-};
-
-function isLong(value: unknown): value is Uint8Array | unknown[] {
-  return (value instanceof Uint8Array || Array.isArray(value)) && value.length > 0;
-}
 
 async function messagesOf(link: ReturnType<typeof parseLink>): Promise<Message[]> {
   const seen: Message[] = [];
