@@ -41,9 +41,9 @@ export interface RawBlock {
 
 export interface LockedSource {
   readonly locked: true;
-  /** In order of the index; Alice's end answers `block` for what Bob announces. */
-  blocks(): AsyncGenerator<RawBlock>;
-  /** A block in which this end has no events. */
+  /** In order of the index; absent where Alice looks every block up that Bob announces. */
+  blocks?(): AsyncGenerator<RawBlock>;
+  /** A block in which this end has no events of its own, or that it looks up. */
   empty(index: number): RawBlock;
   facts(): SourceFacts;
 }
@@ -74,9 +74,6 @@ async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Pro
   });
   return {
     locked: true,
-    async *blocks() {
-      for (let index = 0; ; index++) yield block(index);
-    },
     empty: block,
     facts: () => ({}),
   };

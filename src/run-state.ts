@@ -10,8 +10,10 @@
  *   released  the sink has it
  *   closed    done without key
  */
+import { QkdError } from "./errors.js";
 import type { Journal } from "./keys/journal.js";
 import type { PreparedKeys } from "./keys/prepared-store.js";
+import { inRanges, parseRanges, rangesOf, rangesText } from "./ranges.js";
 
 export type BlockStatus = "begun" | "seeded" | "prepared" | "committed" | "released" | "closed";
 
@@ -25,8 +27,9 @@ export interface BlockState {
 
 /** What an end tells the other when they meet. */
 export interface HeldBlocks {
-  /** No block from here on was ever begun at this end. */
-  readonly next: number;
+  /** Blocks that this end distils no more, as ranges. */
+  readonly settled: string;
+  /** Begun ones that it may try again. */
   readonly retry: readonly { readonly block: number; readonly attempts: number; readonly leak: number }[];
   readonly prepared: readonly number[];
   /** The dump is done. */
@@ -41,6 +44,22 @@ export type StateRecord =
   | { readonly complete: true };
 
 export const maxAttempts = 3;
+/** Most that hello tells. */
+const mostRetries = 4096;
+
+/** What can follow on what: a block never goes back. */
+const order: Readonly<Record<BlockStatus, number>> = {
+  begun: 0,
+  seeded: 1,
+  prepared: 2,
+  committed: 3,
+  released: 4,
+  closed: 5,
+};
+
+function isOpen({ status, attempts }: BlockState): boolean {
+  return status === "begun" && attempts < maxAttempts;
+}
 
 export class RunState {
   private readonly blocks = new Map<number, BlockState>();
@@ -71,10 +90,13 @@ export class RunState {
 
   held(): HeldBlocks {
     const all = [...this.blocks.values()];
+    const settled = all.filter((each) => !isOpen(each)).map(({ block }) => block);
     return {
-      next: all.reduce((next, { block }) => Math.max(next, block + 1), 0),
+      // Where there are more gaps than can be told, what lies in the lowest of them is given up.
+      settled: rangesText(rangesOf(settled.sort((a, b) => a - b)), true),
       retry: all
-        .filter(({ status, attempts }) => status === "begun" && attempts < maxAttempts)
+        .filter(isOpen)
+        .slice(-mostRetries)
         .map(({ block, attempts, leak }) => ({ block, attempts, leak })),
       prepared: all.filter(({ status }) => status === "prepared").map(({ block }) => block),
       complete: this.isComplete,
@@ -87,7 +109,9 @@ export class RunState {
   }
 
   async mark(index: number, status: BlockStatus, change: { attempts?: number; leak?: number } = {}): Promise<void> {
-    const { attempts, leak } = this.block(index);
+    const { status: before, attempts, leak } = this.block(index);
+    const backwards = order[status] < order[before] || (before === "released" && status === "closed");
+    if (backwards) throw new QkdError("CHANNEL_CLOSED", `Block ${index} is ${before} and cannot be ${status} again.`);
     await this.write({ block: index, status, attempts: change.attempts ?? attempts, leak: change.leak ?? leak });
   }
 
@@ -118,26 +142,21 @@ export class RunState {
 
 /** Which blocks a session may run, from what both ends hold. */
 export interface BlockPlan {
-  readonly next: number;
-  /** Blocks below `next` that may be tried again, with the leak that earlier attempts cost. */
-  readonly retry: ReadonlyMap<number, { attempts: number; leak: number }>;
+  isOpen(block: number): boolean;
+  /** Blocks that were tried before, with the leak that this cost. */
+  readonly retry: ReadonlyMap<number, { readonly attempts: number; readonly leak: number }>;
 }
 
+/** @throws QkdError CHANNEL_MESSAGE_INVALID */
 export function planBlocks(a: HeldBlocks, b: HeldBlocks): BlockPlan {
-  const next = Math.max(a.next, b.next);
+  const settled = [a, b].map((held) => parseRanges(held.settled));
   const retry = new Map<number, { attempts: number; leak: number }>();
-  const [inA, inB] = [a, b].map((held) => new Map(held.retry.map((entry) => [entry.block, entry]))) as [
-    Map<number, HeldBlocks["retry"][number]>,
-    Map<number, HeldBlocks["retry"][number]>,
-  ];
-  for (const block of new Set([...inA.keys(), ...inB.keys()])) {
-    const [atA, atB] = [inA.get(block), inB.get(block)];
-    const possible = (atA || block >= a.next) && (atB || block >= b.next);
-    if (!possible) continue;
+  for (const { block, attempts, leak } of [...a.retry, ...b.retry]) {
+    const other = retry.get(block);
     retry.set(block, {
-      attempts: Math.max(atA?.attempts ?? 0, atB?.attempts ?? 0),
-      leak: Math.max(atA?.leak ?? 0, atB?.leak ?? 0),
+      attempts: Math.max(attempts, other?.attempts ?? 0),
+      leak: Math.max(leak, other?.leak ?? 0),
     });
   }
-  return { next, retry };
+  return { isOpen: (block) => !settled.some((ranges) => inRanges(ranges, block)), retry };
 }

@@ -123,8 +123,8 @@ async function checkDisclosed(source: LockedSource, { state }: RunOptions): Prom
 
 async function lead(session: Session, options: RunOptions, source: LockedSource, control: BlockChannel): Promise<void> {
   await withWindow(session, leastInFlight, async (running) => {
-    for await (const raw of source.blocks()) {
-      if (!isOpen(session, raw.index)) continue;
+    for await (const raw of source.blocks?.() ?? []) {
+      if (!session.plan.isOpen(raw.index)) continue;
       await running.room();
       await keepReserve(session, running);
       await control.send("next", { index: raw.index });
@@ -152,19 +152,24 @@ async function follow(
   control: BlockChannel,
 ): Promise<void> {
   await withWindow(session, mostInFlight + 1, async (running) => {
-    const blocks = source?.blocks();
+    let blocks = source?.blocks?.();
+    let ahead: RawBlock | undefined;
+    let last = -1;
     for (;;) {
       const { index } = await Promise.race([control.receive("next", nextSchema), running.failed]);
       if (index === null) break;
-      if (!isOpen(session, index))
+      if (!session.plan.isOpen(index) || index <= last)
         throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} again.`, { index });
       await running.room();
       await keepReserve(session, running);
-      let raw: RawBlock | undefined;
-      do raw = (await blocks?.next())?.value as RawBlock | undefined;
-      while (raw && raw.index < index);
-      // Alice's dump is the shorter one: she has nothing in this block.
-      raw ??= source?.empty(index);
+      last = index;
+      while (blocks && (ahead === undefined || ahead.index < index)) {
+        const { value, done } = await blocks.next();
+        ahead = done ? undefined : value;
+        if (done) blocks = undefined;
+      }
+      // Alice's dump may be the shorter one, or have a gap: she has nothing in this block.
+      const raw = ahead?.index === index ? ahead : source?.empty(index);
       if (!raw) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} without a lock.`, { index });
       running.add(oneBlock(session, options, raw));
     }
@@ -179,10 +184,6 @@ async function keepReserve({ authentication }: Session, running: Window): Promis
     "AUTH_POOL_EXHAUSTED",
     "The authentication pads are used up but for the closing reserve; add pre-shared key with `pool add` at both ends.",
   );
-}
-
-function isOpen({ plan }: Session, index: number): boolean {
-  return index >= plan.next || plan.retry.has(index);
 }
 
 async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): Promise<void> {

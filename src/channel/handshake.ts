@@ -11,6 +11,7 @@
 import { z } from "zod";
 import { QkdError } from "../errors.js";
 import { type Link, linkDigests } from "../link.js";
+import { longestRanges } from "../ranges.js";
 import type { HeldBlocks } from "../run-state.js";
 import { receiveTag, sendTag } from "../stages/commit.js";
 import type { ConnectionAuthentication } from "./authentication.js";
@@ -22,7 +23,7 @@ import type { Role } from "./types.js";
 export const protocolVersion = 3;
 
 const heldSchema = z.strictObject({
-  next: wireCount,
+  settled: z.string().max(longestRanges),
   retry: z.array(z.strictObject({ block: wireCount, attempts: wireCount, leak: wireCount })).max(4096),
   prepared: z.array(wireCount).max(4096),
   complete: z.boolean(),
@@ -32,7 +33,7 @@ const helloSchema = z.strictObject({
   version: z.number(),
   role: z.enum(["alice", "bob"]),
   digests: z.record(wireText, wireText),
-  authentication: z.record(wireText, z.union([wireCount, z.string().max(4096)])),
+  authentication: z.record(wireText, z.union([wireCount, z.string().max(longestRanges)])),
   held: heldSchema,
 });
 

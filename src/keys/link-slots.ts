@@ -6,14 +6,9 @@
  * Pads are used in the order of their numbers. Nothing at or above a slot that a block under way has claimed is used until
  * that block has ended: its pads would be lost.
  */
-import { QkdError } from "../errors.js";
+import { inRanges, parseRanges, type Range, rangesOf, rangesText } from "../ranges.js";
 import type { PadMarks } from "./pad-record.js";
 import { padsPerSlot } from "./pool-file.js";
-
-/** Ranges told in hello; the newest, where a pool has more. */
-const mostRanges = 100;
-
-type Range = readonly [first: number, last: number];
 
 export class LinkSlots {
   private readonly open = new Set<number>();
@@ -28,7 +23,7 @@ export class LinkSlots {
   }
   /** This end has filled it. */
   filled(slot: number): void {
-    if (this.peers.some(([first, last]) => first <= slot && slot <= last)) this.agreed.add(slot);
+    if (inRanges(this.peers, slot)) this.agreed.add(slot);
   }
   /** The peer has filled it too. */
   settled(slot: number): void {
@@ -41,23 +36,14 @@ export class LinkSlots {
     return this.peers.reduce((next, [, last]) => Math.max(next, last + 1), 0);
   }
 
-  /** For hello: slots held, `first-last` with commas between. */
+  /** For hello: slots held; the newest, where there are many gaps. */
   told(): string {
-    const ranges: [number, number][] = [];
-    for (const slot of [...this.marks.slots.keys()].sort((a, b) => a - b)) {
-      const last = ranges.at(-1);
-      if (last && last[1] === slot - 1) last[1] = slot;
-      else ranges.push([slot, slot]);
-    }
-    return ranges
-      .slice(-mostRanges)
-      .map((range) => range.join("-"))
-      .join(",");
+    return rangesText(rangesOf([...this.marks.slots.keys()].sort((a, b) => a - b)), false);
   }
 
   /** The authenticated peer's `told`; blocks of an earlier connection are over. */
   met(told: string): void {
-    this.peers = rangesOf(told);
+    this.peers = parseRanges(told);
     this.open.clear();
     this.agreed = new Set();
     for (const slot of this.marks.slots.keys()) this.filled(slot);
@@ -96,12 +82,4 @@ export class LinkSlots {
     }
     return pads;
   }
-}
-
-function rangesOf(told: string): Range[] {
-  if (told === "") return [];
-  const ranges = told.split(",").map((range) => /^(\d{1,13})-(\d{1,13})$/.exec(range)?.slice(1).map(Number));
-  if (ranges.length > mostRanges || ranges.some((range) => !range || range[0]! > range[1]!))
-    throw new QkdError("CHANNEL_MESSAGE_INVALID", "The peer's list of pool slots is malformed.");
-  return ranges as unknown as Range[];
 }

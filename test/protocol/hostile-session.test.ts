@@ -116,6 +116,26 @@ function changed(body: Record<string, unknown>, [field, ...path]: string[], make
   return value === undefined ? rest : { ...rest, [field!]: value };
 }
 
+test.each([2 ** 45, 1])(
+  "a block number that became %d on the way costs no block of the run",
+  async (wrong) => {
+    for (const link of links) {
+      const calm = await session(link, "bob", ({ body }) => body);
+      let changed = false;
+      const { alice, bob } = await session(link, "bob", ({ type, body }) => {
+        if (type !== "next" || changed) return body;
+        changed = true;
+        return { index: wrong };
+      });
+      expect([alice.error, bob.error]).toEqual([undefined, undefined]);
+      if (link === links[0]) expect(calm.alice.keys.size).toBeGreaterThan(0);
+      expect(alice.keys.size).toBe(calm.alice.keys.size);
+      expect([...alice.keys].sort()).toEqual([...bob.keys].sort());
+    }
+  },
+  60_000,
+);
+
 test("no field of a message outside the blocks may be anything else", async () => {
   const cases: { link: Simulated; message: Message; field: string; kind: string }[] = [];
   for (const link of links)

@@ -50,12 +50,15 @@ export function matchedBlocks(blocks: number, same: number, qber: number, seed: 
   return { alice: source(alice), bob: source(bob) };
 }
 
+const none = BitString.zeros(0);
+const nothing = { count: 0, basis: none, bit: none, vetoed: none };
+
 function source(blocks: readonly BlockSlots[]): LockedSource {
   // A stage may wipe what it was given; another attempt needs the bits again.
   const raw = (index: number): RawBlock => ({
     index,
     slots: () => {
-      const { own, ...rest } = blocks[index]!;
+      const { own, ...rest } = blocks[index] ?? { own: nothing };
       const bit = BitString.from(own.bit.bytes, own.count);
       return Promise.resolve({ ...rest, own: { ...own, bit } });
     },

@@ -111,7 +111,7 @@ export async function oneBlock(
       },
     };
     try {
-      for await (const raw of source[role].blocks()) {
+      for await (const raw of source[role].blocks?.() ?? []) {
         const slots = await raw.slots(channel, systemRandom);
         return { outcome: await distillBlock(role === "alice" ? alice : bob, work, slots), ledger, released };
       }
