@@ -72,7 +72,11 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     ...(options.connection ? { connection: options.connection } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.log ? { log: options.log } : {}),
-    release: async (block) => releaseKeys(state, { sink, ...deposits, keep }, block, await state.prepared.get(block)),
+    release: async (block) => {
+      const made = await state.prepared.get(block);
+      await releaseKeys(state, { sink, ...deposits, keep }, block, made);
+      for (const { bytes } of [...made.keys, ...(made.deposit ? [made.deposit] : [])]) bytes.fill(0);
+    },
     run: (session) =>
       runSession(session, {
         role,

@@ -15,6 +15,8 @@ export interface WasmExports {
   cascadeMix(words: number, groups: number): void;
   cascadeTag(data: number, shift: number, words: number, table: number): bigint;
   cascadeTagTable(key: bigint, table: number): void;
+  ghashBlocks(table: number, state: number, data: number, blocks: number): void;
+  ghashTable(key: number, table: number): void;
   ldpcDecode(
     code: number,
     rows: number,

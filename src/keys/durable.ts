@@ -86,15 +86,15 @@ export class LineFile {
   }
 
   /** All of the lines or none, on the disk when it resolves; calls take turns. @throws QkdError FILE_WRITE_FAILED */
-  append(lines: readonly string[]): Promise<void> {
+  append(lines: readonly (string | Uint8Array)[]): Promise<void> {
     const turn = this.queue.then(() => this.write(lines));
     this.queue = turn.catch(() => undefined);
     return turn;
   }
 
-  private async write(lines: readonly string[]): Promise<void> {
+  private async write(lines: readonly (string | Uint8Array)[]): Promise<void> {
     if (this.broken) throw writeFailed(this.path, new Error("an earlier write left it in doubt; start again"));
-    const data = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+    const data = joined(lines);
     try {
       let done = 0;
       while (done < data.length)
@@ -119,6 +119,21 @@ export class LineFile {
     await this.queue;
     await this.file.close();
   }
+}
+
+/** In memory of its own, which can be zeroised whole. */
+function joined(lines: readonly (string | Uint8Array)[]): Buffer {
+  const parts = lines.map((line) => (typeof line === "string" ? Buffer.from(line) : line));
+  const out = Buffer.alloc(
+    parts.reduce((sum, part) => sum + part.length + 1, 0),
+    "\n",
+  );
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length + 1;
+  }
+  return out;
 }
 
 export async function syncFolder(path: string): Promise<void> {

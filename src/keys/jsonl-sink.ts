@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { QkdError } from "../errors.js";
+import { base64Bytes } from "./base64.js";
 import { LineFile, makeFolder } from "./durable.js";
 import type { KeySink, SecretKey } from "./types.js";
 
@@ -54,13 +55,22 @@ export class JsonlSink implements KeySink {
   }
 
   private async write({ id, bytes, ...metadata }: SecretKey): Promise<void> {
-    const encoded = Buffer.from(bytes).toString("base64");
-    const earlier = this.known.get(id);
-    if (earlier === digest(encoded)) return;
-    if (earlier !== undefined)
-      throw new QkdError("KEYS_ID_CONFLICT", `Key ${id} is stored already with other bytes.`, { id });
-    await this.file.append([JSON.stringify({ key_ID: id, key: encoded, ...metadata })]);
-    this.known.set(id, digest(encoded));
+    const encoded = base64Bytes(bytes);
+    try {
+      const earlier = this.known.get(id);
+      if (earlier === digest(encoded)) return;
+      if (earlier !== undefined)
+        throw new QkdError("KEYS_ID_CONFLICT", `Key ${id} is stored already with other bytes.`, { id });
+      const [head, tail] = [`{"key_ID":${JSON.stringify(id)},"key":"`, `",${JSON.stringify(metadata).slice(1)}`];
+      const line = Buffer.alloc(Buffer.byteLength(head) + encoded.length + Buffer.byteLength(tail));
+      line.write(head);
+      line.set(encoded, Buffer.byteLength(head));
+      line.write(tail, Buffer.byteLength(head) + encoded.length);
+      await this.file.append([line]).finally(() => line.fill(0));
+      this.known.set(id, digest(encoded));
+    } finally {
+      encoded.fill(0);
+    }
   }
 
   async close(): Promise<void> {
@@ -70,7 +80,7 @@ export class JsonlSink implements KeySink {
   }
 }
 
-function digest(key: string): string {
+function digest(key: string | Uint8Array): string {
   return createHash("sha256").update(key).digest("base64");
 }
 

@@ -8,6 +8,7 @@
  * A pad's index on the wire: 2·number + (0 Alice → Bob, 1 Bob → Alice); pads from the link's output count from 2^40.
  * Those are used first (link-slots.ts): the pre-shared ones are what a connection begins with.
  */
+import { timingSafeEqual } from "node:crypto";
 import type { Role } from "../channel/types.js";
 import { QkdError } from "../errors.js";
 import { LinkSlots } from "./link-slots.js";
@@ -239,7 +240,7 @@ export class AuthKeyPool implements Deposits {
       const there = this.record.marks.slots.get(slot);
       if (there !== undefined) {
         const kept = await this.source.slot(slot, there * 2 * padBytes);
-        const same = Buffer.from(kept).equals(bytes);
+        const same = kept.length === bytes.length && timingSafeEqual(kept, bytes);
         kept.fill(0);
         if (!same) throw conflict(slot);
       } else {

@@ -3,8 +3,9 @@
  * block bound in as associated data. What the state key made in DIR/state does not protect: whoever reads the whole
  * folder reads the keys (README).
  *
- * File: version byte 2 | 12-byte nonce | ciphertext of the JSON | 16-byte tag. Version 1 held a list of keys alone and is
- * still read.
+ * File: version byte 2 | 12-byte nonce | ciphertext | 16-byte tag. Plaintext: length of the JSON, 4 bytes little-endian |
+ * JSON with the length of each `bytes` in its place | those bytes one after the other. Version 1, a JSON list of keys in
+ * base64, is still read.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
@@ -33,10 +34,8 @@ export class PreparedStore implements PreparedKeys {
   ) {}
 
   /** Durable when it resolves. @throws QkdError FILE_WRITE_FAILED */
-  async put(block: number, { keys, deposit, record }: BlockKeys): Promise<void> {
-    const plain = Buffer.from(
-      JSON.stringify({ keys: keys.map(withText), ...(deposit ? { deposit: withText(deposit) } : {}), record }),
-    );
+  async put(block: number, made: BlockKeys): Promise<void> {
+    const plain = packed(made);
     const nonce = randomBytes(nonceBytes);
     const cipher = createCipheriv("aes-256-gcm", this.stateKey, nonce).setAAD(label(version, block));
     const sealed = Buffer.concat([
@@ -68,14 +67,9 @@ export class PreparedStore implements PreparedKeys {
         },
       );
     const plain = this.open(block, sealed);
-    const found = JSON.parse(plain.toString()) as unknown;
+    const made = sealed[0] === listVersion ? fromList(plain) : unpacked(plain);
     plain.fill(0);
-    const { keys, deposit, record } = (sealed[0] === listVersion ? { keys: found } : found) as Stored;
-    return {
-      keys: keys.map(withBytes),
-      ...(deposit ? { deposit: withBytes(deposit) } : {}),
-      ...(record ? { record } : {}),
-    };
+    return made;
   }
 
   /** Blocks whose keys are held here. */
@@ -95,9 +89,12 @@ export class PreparedStore implements PreparedKeys {
     const decipher = createDecipheriv("aes-256-gcm", this.stateKey, sealed.subarray(1, 1 + nonceBytes))
       .setAAD(label(sealed[0]!, block))
       .setAuthTag(sealed.subarray(-tagBytes));
+    const plain = decipher.update(body);
     try {
-      return Buffer.concat([decipher.update(body), decipher.final()]);
+      decipher.final();
+      return plain;
     } catch (cause) {
+      plain.fill(0);
       throw new QkdError(
         "STATE_KEY_WRONG",
         `The state key does not open the prepared key of block ${block}; give the --state-key it was made with.`,
@@ -154,17 +151,45 @@ function label(of: number, block: number): Uint8Array {
   return Buffer.from(`qkd-distill prepared ${of} ${block}`);
 }
 
-type AsText<T extends { readonly bytes: Uint8Array }> = Omit<T, "bytes"> & { readonly bytes: string };
-interface Stored {
-  readonly keys: readonly AsText<SecretKey>[];
-  readonly deposit?: AsText<Deposit>;
-  readonly record?: BlockRecord;
+type Measured<T extends { readonly bytes: Uint8Array }> = Omit<T, "bytes"> & { readonly bytes: number };
+
+function packed({ keys, deposit, record }: BlockKeys): Buffer {
+  const secrets = [...keys, ...(deposit ? [deposit] : [])].map(({ bytes }) => bytes);
+  const measured = <T extends { readonly bytes: Uint8Array }>(held: T) => ({ ...held, bytes: held.bytes.length });
+  const json = JSON.stringify({
+    keys: keys.map(measured),
+    ...(deposit ? { deposit: measured(deposit) } : {}),
+    ...(record ? { record } : {}),
+  });
+  const head = Buffer.byteLength(json);
+  const out = Buffer.alloc(4 + head + secrets.reduce((sum, bytes) => sum + bytes.length, 0));
+  out.writeUInt32LE(head);
+  out.write(json, 4);
+  let at = 4 + head;
+  for (const bytes of secrets) {
+    out.set(bytes, at);
+    at += bytes.length;
+  }
+  return out;
 }
 
-function withText<T extends { readonly bytes: Uint8Array }>(held: T): AsText<T> {
-  return { ...held, bytes: Buffer.from(held.bytes).toString("base64") };
+function unpacked(plain: Buffer): BlockKeys {
+  const head = plain.readUInt32LE();
+  const { keys, deposit, ...rest } = JSON.parse(plain.toString("utf8", 4, 4 + head)) as {
+    keys: Measured<SecretKey>[];
+    deposit?: Measured<Deposit>;
+    record?: BlockRecord;
+  };
+  let at = 4 + head;
+  const filled = <T extends { readonly bytes: number }>(held: T) => {
+    const bytes = new Uint8Array(plain.subarray(at, at + held.bytes));
+    at += held.bytes;
+    return { ...held, bytes };
+  };
+  return { keys: keys.map(filled), ...(deposit ? { deposit: filled(deposit) } : {}), ...rest };
 }
 
-function withBytes<T extends { readonly bytes: string }>(held: T): Omit<T, "bytes"> & { readonly bytes: Uint8Array } {
-  return { ...held, bytes: new Uint8Array(Buffer.from(held.bytes, "base64")) };
+function fromList(plain: Buffer): BlockKeys {
+  const keys = JSON.parse(plain.toString()) as (Omit<SecretKey, "bytes"> & { bytes: string })[];
+  return { keys: keys.map((key) => ({ ...key, bytes: new Uint8Array(Buffer.from(key.bytes, "base64")) })) };
 }

@@ -158,7 +158,9 @@ async function sortSlots(
     spared,
     keyBasis,
   } as const;
-  const sifted = await executor.run("sift", input).finally(() => input.bit.fill(0));
+  // Moved, not cloned: a clone would leave a copy in memory that nobody can zeroise.
+  const transfer = [input.bit, input.basis, input.kept, input.spared].map(({ buffer }) => buffer as ArrayBuffer);
+  const sifted = await executor.run("sift", input, { transfer });
   const intensities = new Uint8Array(sifted.keyBits + sifted.checkBits);
   const isKey = new Uint8Array(intensities.length);
   for (let i = 0, at = 0; i < own.count; i++) {

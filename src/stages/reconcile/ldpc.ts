@@ -120,6 +120,7 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
     tried.forEach(({ frame, result: decoded }, i) => {
       if (decoded?.ok) fromFrame(result, decoded.word, frame.index, plan);
       else pending.bytes[i >>> 3]! |= 1 << (i & 7);
+      decoded?.word.fill(0);
     });
     const open = tried.filter((trial) => !trial.result?.ok);
     const positions =
@@ -196,7 +197,7 @@ function outcome(
   counts: Pick<ReconcileOutcome, "frames" | "framesFailed" | "rounds">,
   choice: Record<string, unknown>,
 ): ReconcileOutcome {
-  return { ok: true, word: BitString.from(word.bytes, word.length), ...counts, choice };
+  return { ok: true, word, ...counts, choice };
 }
 
 /** Too short for any code. */
