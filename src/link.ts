@@ -100,6 +100,11 @@ const simulation = z
       .max(50)
       .default(0)
       .describe("offset rate at the start of a pass, ppm, to minus it at the end"),
+    pauses: z
+      .array(z.strictObject({ end: z.enum(["alice", "bob"]), fromSeconds: z.number(), toSeconds: z.number() }))
+      .max(1000)
+      .default([])
+      .describe("stretches of an end's own clock that its tagger does not record"),
     formats: z
       .strictObject({ alice: z.string().optional(), bob: z.string().optional() })
       .prefault({})

@@ -1,5 +1,5 @@
 /** Where the shared vectors and dumps lie, if they do: tests on them skip with a message where they are absent. */
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -10,4 +10,10 @@ if (!sharedFolder) console.warn("../shared is absent: tests on shared vectors an
 
 export function sharedFile(path: string): string {
   return `${sharedFolder}${path}`;
+}
+
+/** Where a slow suite stands, a line every so often in the file that QKD_PROGRESS names. */
+export function progress(suite: string, done: number, total: number, every: number): void {
+  const file = process.env.QKD_PROGRESS;
+  if (file && done % every === 0) appendFileSync(file, `${new Date().toISOString()} ${suite} ${done} of ${total}\n`);
 }

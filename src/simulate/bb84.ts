@@ -13,7 +13,7 @@ import type { DumpFile, OutputFile } from "./dump-file.js";
 import { Generator } from "./generator.js";
 import { exp, ln, lnOneMinus, oneMinusExp } from "./math.js";
 import { PreparedTruth } from "./prepared-truth.js";
-import { clockMark, Receiver, type Recorded } from "./receiver.js";
+import { clockMark, Receiver, type Recorded, withoutPauses } from "./receiver.js";
 import { nibbleAt, PulseSource } from "./source.js";
 
 const chunk = 1 << 20;
@@ -61,7 +61,8 @@ export async function runPrepareAndMeasure(run: PreparedRun): Promise<Record<str
       if (nextClock === 0 || !clockRandom.chance(simulation.clockMissing))
         receiver.clock(clock.toBob(nextClock * period) + simulation.clockDelayPs);
   };
-  const write = async (events: Recorded) => {
+  const write = async (recorded: Recorded) => {
+    const events = withoutPauses(recorded, simulation.pauses, "bob");
     truth.add(events);
     const code = events.detector.map((d) => (d === clockMark ? clockChannel!.channel : codes[d]!));
     await run.bob.write(events.time, code, events.length);

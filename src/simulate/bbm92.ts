@@ -10,7 +10,7 @@ import type { DumpFile } from "./dump-file.js";
 import { Generator } from "./generator.js";
 import { exp, ln } from "./math.js";
 import { PairTruth } from "./pair-truth.js";
-import { Receiver, type Recorded } from "./receiver.js";
+import { Receiver, type Recorded, withoutPauses } from "./receiver.js";
 
 const slab = 5e10;
 
@@ -52,7 +52,8 @@ export async function runEntangled(run: EntangledRun): Promise<Record<string, un
   const flip = link.correlation === "opposite" ? 1 : 0;
 
   const codes = { alice: codesOf(link, "alice"), bob: codesOf(link, "bob") };
-  const writer = (end: "alice" | "bob") => async (events: Recorded) => {
+  const writer = (end: "alice" | "bob") => async (recorded: Recorded) => {
+    const events = withoutPauses(recorded, simulation.pauses, end);
     truth.add(end, events);
     await run[end].write(
       events.time,

@@ -21,6 +21,24 @@ export interface Recorded {
 
 export const clockMark = 255;
 
+/** Leaves out, in place, what falls into a pause of the tagger. */
+export function withoutPauses(events: Recorded, pauses: Simulation["pauses"], end: "alice" | "bob"): Recorded {
+  const own = pauses.filter((pause) => pause.end === end);
+  if (own.length === 0) return events;
+  const { time, detector, origin, photons } = events;
+  let kept = 0;
+  for (let i = 0; i < events.length; i++) {
+    const seconds = time[i]! / 1e12;
+    if (own.some(({ fromSeconds, toSeconds }) => seconds >= fromSeconds && seconds < toSeconds)) continue;
+    time[kept] = time[i]!;
+    detector[kept] = detector[i]!;
+    origin[kept] = origin[i]!;
+    photons[kept++] = photons[i]!;
+  }
+  events.length = kept;
+  return events;
+}
+
 export interface ReceiverSettings {
   readonly detectors: number;
   readonly delaysPs: readonly number[];

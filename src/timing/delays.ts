@@ -1,6 +1,4 @@
 /** Detector delays of both ends from pairs of the disclosed stretch: mean difference m_ij = offset + b_j − a_i, least squares. */
-import type { PairClock } from "./pair-search.js";
-
 export interface DisclosedSide {
   readonly times: Float64Array;
   readonly detector: Uint8Array;
@@ -20,15 +18,15 @@ const reachPs = 2500;
 
 export function detectorDelays(
   { alice, bob }: { alice: DisclosedSide; bob: DisclosedSide },
-  clock: Pick<PairClock, "offset" | "drift" | "reference">,
+  /** Bob's time expected for each of Alice's. */
+  expected: Float64Array,
   countA: number,
   countB: number,
 ): Delays {
   const pairs: { i: number; j: number; delta: number }[] = [];
   let low = 0;
   for (let i = 0; i < alice.times.length; i++) {
-    const t = alice.times[i]!;
-    const middle = t + clock.offset + clock.drift * (t - clock.reference);
+    const middle = expected[i]!;
     while (low < bob.times.length && bob.times[low]! < middle - reachPs) low++;
     for (let k = low; k < bob.times.length && bob.times[k]! <= middle + reachPs; k++)
       pairs.push({ i: alice.detector[i]!, j: bob.detector[k]!, delta: bob.times[k]! - middle });

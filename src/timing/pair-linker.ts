@@ -1,7 +1,9 @@
 /**
  * Coincidences at Alice's end: her events and Bob's published times become slots, sets of events linked within the
- * window; the clock is followed along. Branch-light two-pointer sweep over both sorted lists.
+ * window. The clock is followed first (pair-follow.ts), then a branch-light two-pointer sweep over both sorted lists.
  */
+import { ClockFilter, type ClockSigmas } from "./clock-filter.js";
+import { followedOffsets, type Knot, PairFollower } from "./pair-follow.js";
 import type { GateStatistics } from "./types.js";
 
 export interface LinkedSlots {
@@ -19,12 +21,6 @@ export interface LinkedSlots {
   readonly gate: GateStatistics;
 }
 
-const trackPairs = 100;
-const gain = 0.6;
-/** Share of a correction that goes to the drift: what a wandering clock or a pass overhead needs. */
-const driftGain = 0.25;
-/** Corrections need this many times more pairs inside the window than in the two half windows beside it. */
-const trackContrast = 2;
 const shiftsPs = [-100_000, -77_000, -53_000, -20_000, 20_000, 53_000, 77_000, 100_000];
 const bins = 64;
 
@@ -32,15 +28,24 @@ const bins = 64;
 export interface BlockClock {
   readonly offset: number;
   readonly drift: number;
+  /** What is known at the lock's reference beyond the line. */
+  readonly followed?: Followed | undefined;
 }
+
+export interface Followed {
+  /** Change of the drift a picosecond. */
+  readonly rate: number;
+  readonly sigmas: ClockSigmas;
+}
+
+/** Where nothing is said of them. */
+const usualFollowed: Followed = { rate: 0, sigmas: { offset: 1000, drift: 1e-7, rate: 2e-18 } };
 
 export class PairLinker {
   /** Sums of a regression over exclusive pairs, on the scale of the lock (ps after its reference). */
   private readonly fit = new Float64Array(5);
-  private correction = 0;
-  /** Correction of the drift, counted from `turned`, ps after the lock's reference. */
-  private driftCorrection = 0;
-  private turned = 0;
+  private follower: PairFollower | undefined;
+  private follows = 0;
   private readonly track: { seconds: number; offsetPs: number }[] = [];
 
   constructor(private readonly halfWidth: number) {}
@@ -51,7 +56,9 @@ export class PairLinker {
    */
   link(alice: Float64Array, bob: Float64Array, clock: BlockClock, sinceReference: number): LinkedSlots {
     const { halfWidth } = this;
-    const expected = new Float64Array(alice.length);
+    const line = alice.map((t) => t + clock.offset + clock.drift * t);
+    const { knots, offsets } = this.follow(alice, line, bob, clock, sinceReference);
+    const expected = line.map((t, i) => t + offsets[i]!);
     const capacity = Math.min(alice.length, bob.length);
     const out = {
       aliceFirst: new Uint32Array(capacity),
@@ -62,8 +69,6 @@ export class PairLinker {
     const histogram = new Float64Array(bins);
     const binPs = (4 * halfWidth) / bins;
     let [slots, pairs, exclusive, low, high, wide] = [0, 0, 0, 0, 0, 0];
-    let [sum, counted, insideSince, besideSince] = [0, 0, 0, 0];
-    let since = sinceReference;
     let [openHigh, firstA, countA, firstB] = [-1, 0, 0, 0];
     const close = () => {
       if (openHigh < 0) return;
@@ -75,24 +80,12 @@ export class PairLinker {
       slots++;
       if (countA === 1 && countB === 1) {
         exclusive++;
-        const residual = bob[firstB]! - expected[firstA]!;
-        sum += residual;
-        counted++;
-        this.fitPair(alice[firstA]! + sinceReference, residual + this.correctionAt(alice[firstA]! + sinceReference));
+        this.fitPair(alice[firstA]! + sinceReference, bob[firstB]! - line[firstA]!);
       }
       openHigh = -1;
     };
     for (let i = 0; i < alice.length; i++) {
-      const at = alice[i]! + sinceReference;
-      if (counted >= trackPairs) {
-        if (insideSince > trackContrast * besideSince) {
-          this.correct(at, sum / counted, at - since);
-          this.track.push({ seconds: at / 1e12, offsetPs: this.correction });
-        }
-        [sum, counted, insideSince, besideSince, since] = [0, 0, 0, 0, at];
-      }
-      const t = alice[i]! + clock.offset + clock.drift * alice[i]! + this.correctionAt(at);
-      expected[i] = t;
+      const t = expected[i]!;
       while (low < bob.length && bob[low]! < t - halfWidth) low++;
       if (high < low) high = low;
       while (high < bob.length && bob[high]! <= t + halfWidth) high++;
@@ -100,8 +93,6 @@ export class PairLinker {
       let wideHigh = wide;
       for (; wideHigh < bob.length && bob[wideHigh]! < t + 2 * halfWidth; wideHigh++)
         histogram[Math.min(bins - 1, Math.floor((bob[wideHigh]! - t) / binPs + bins / 2))]!++;
-      insideSince += high - low;
-      besideSince += wideHigh - wide - (high - low);
       if (high === low) continue;
       pairs += high - low;
       if (openHigh > low) {
@@ -116,6 +107,7 @@ export class PairLinker {
       }
     }
     close();
+    for (const { at, offset } of knots) this.track.push({ seconds: (at + sinceReference) / 1e12, offsetPs: offset });
     const accidentals = shiftsPs.reduce((total, shift) => total + countPairs(expected, bob, shift, halfWidth), 0);
     const gate: GateStatistics = {
       halfWidthPs: halfWidth,
@@ -147,14 +139,16 @@ export class PairLinker {
     return { offset: n > 0 ? (sy - drift * sx) / n : 0, drift };
   }
 
-  private correctionAt(sinceReference: number): number {
-    return this.correction + this.driftCorrection * (sinceReference - this.turned);
-  }
-
-  private correct(sinceReference: number, mean: number, elapsed: number): void {
-    this.correction = this.correctionAt(sinceReference) + gain * mean;
-    this.turned = sinceReference;
-    this.driftCorrection += (driftGain * mean) / Math.max(1, elapsed);
+  private follow(alice: Float64Array, line: Float64Array, bob: Float64Array, clock: BlockClock, since: number) {
+    if (!this.follower) {
+      const { rate, sigmas } = clock.followed ?? usualFollowed;
+      const filter = new ClockFilter({ at: -since, offset: 0, drift: 0, rate }, sigmas);
+      this.follower = new PairFollower(filter, this.halfWidth);
+    } else this.follower.shift(since - this.follows);
+    this.follows = since;
+    const start = this.follower.state;
+    const knots: Knot[] = this.follower.follow(alice, line, bob);
+    return { knots, offsets: followedOffsets(alice, knots, start) };
   }
 
   private fitPair(x: number, y: number): void {

@@ -21,11 +21,14 @@ import { wireBits, wireBytes, wireCount } from "../channel/schemas.js";
 import type { BlockChannel } from "../channel/types.js";
 import { QkdError } from "../errors.js";
 import type { Link } from "../link.js";
+import { ClockFilter, offsetAt } from "./clock-filter.js";
 import { detectorDelays } from "./delays.js";
 import { clockIndex, type DetectorBatch, type EventStream } from "./events.js";
 import type { EventBlock } from "./pair-blocks.js";
-import { type LinkedSlots, PairLinker } from "./pair-linker.js";
-import { type CoarseOffset, coarseOffset, fineClock, lowerBound } from "./pair-search.js";
+import { followedOffsets, PairFollower } from "./pair-follow.js";
+import { fineLine, lowerBound } from "./pair-lines.js";
+import { type Followed, type LinkedSlots, PairLinker } from "./pair-linker.js";
+import { type CoarseOffset, coarseOffset } from "./pair-search.js";
 import type { NoLock } from "./types.js";
 
 const coarseBinPs = 4_096_000;
@@ -50,6 +53,10 @@ const calibrationPairs = 600;
 const shortestSegmentPs = 2e10;
 const longestSegmentPs = 1e13;
 const gateSigmas = 5;
+/** Uncertainty of the first line, and the window that it is followed in before delays are known. */
+const firstOffsetSigma = 3000;
+const firstRateSigma = 1e-17;
+const followWidthPs = 1000;
 
 /** What both ends know once they are locked; public. */
 export interface PairLock {
@@ -63,6 +70,8 @@ export interface PairLock {
   readonly delays: readonly number[];
   /** Disclosed stretch in this end's clock; block 0 starts at its end. */
   readonly disclosed: { readonly from: bigint; readonly to: bigint };
+  /** Alice: what she knows of the clock beyond that line. */
+  readonly followed?: Followed;
   /** Alice: click statistics of the disclosed stretch, where bits of both ends are known. */
   readonly calibration?: CalibrationClicks;
 }
@@ -192,19 +201,17 @@ export async function acquirePairsAsAlice(
   )
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's disclosed detectors do not fit his list.");
   // The coarse drift is taken off Bob's times for the fine search and put back after it.
-  const { drift } = search.found;
-  const since = Number(segment.from - search.windowStart);
-  const start = segment.from - BigInt(Math.round(search.found.offset + drift * since));
+  const since = Number(segment.from - search.at);
+  const drift = search.found.drift + search.found.rate * since;
+  const start = segment.from - BigInt(Math.round(coarseAt(search.found, since)));
   const ahead = await events.readAhead((batches) => endsAfter(batches, start + BigInt(length + 10 * coarseBinPs)));
   const own = collect(ahead, start);
   const nearby = own.times.subarray(0, lowerBound(own.times, length + 10 * coarseBinPs));
-  const straight = bobTimes.map((t) => t / (1 + drift));
-  const fine = fineClock(nearby, straight, 0, 4 * coarseBinPs, largestDrift);
-  const clock = fine && {
-    reference: fine.reference,
-    offset: (fine.reference + fine.offset) * (1 + drift) - fine.reference,
-    drift: (1 + fine.drift) * (1 + drift) - 1,
+  const sides = {
+    alice: { times: nearby, detector: own.detector },
+    bob: { times: bobTimes, detector: disclosed.detectors },
   };
+  const clock = stretchClock(sides, drift, search.found.rate, link);
   if (!clock) {
     await channel.send("pairs.lock", {
       reason: "NO_LOCK",
@@ -216,11 +223,7 @@ export async function acquirePairsAsAlice(
     });
     return noLock("NO_LOCK", "fine offset");
   }
-  const sides = {
-    alice: { times: nearby, detector: own.detector },
-    bob: { times: bobTimes, detector: disclosed.detectors },
-  };
-  const delays = detectorDelays(sides, clock, link.alice.detectors!.length, link.bob.detectors!.length);
+  const delays = detectorDelays(sides, clock.expected, link.alice.detectors!.length, link.bob.detectors!.length);
   const offset = segment.from - start + BigInt(Math.round(clock.offset + delays.offset));
   const reference = start + BigInt(Math.round(clock.reference));
   const halfWidthPs = link.window?.halfWidthPs ?? Math.max(1, Math.round(gateSigmas * delays.sigma));
@@ -240,15 +243,57 @@ export async function acquirePairsAsAlice(
     reference,
     halfWidthPs,
     delays: delays.alice,
+    followed: clock.followed,
     disclosed: { from: toAlice(segment.from), to: toAlice(segment.to) },
     calibration: calibrationClicks(sides, clock, delays, link, halfWidthPs),
   };
 }
 
+interface StretchClock {
+  /** t_b = t_a + offset + drift·(t_a − reference) at its end. */
+  readonly offset: number;
+  readonly drift: number;
+  readonly reference: number;
+  readonly followed: Followed;
+  /** Bob's time expected for each of Alice's. */
+  readonly expected: Float64Array;
+}
+
+/** A line through the first of the disclosed stretch, then followed to its end. */
+function stretchClock(
+  { alice, bob }: Parameters<typeof detectorDelays>[0],
+  drift: number,
+  rate: number,
+  link: Link,
+): StretchClock | undefined {
+  const straight = bob.times.map((t) => t / (1 + drift));
+  const fine = fineLine(alice.times, straight, 0, 4 * coarseBinPs, largestDrift);
+  if (!fine) return undefined;
+  const { reference } = fine;
+  const offset = (reference + fine.offset) * (1 + drift) - reference;
+  const slope = (1 + fine.drift) * (1 + drift) - 1;
+  const line = alice.times.map((t) => t + offset + slope * (t - reference));
+  const sigmas = { offset: firstOffsetSigma, drift: fine.driftStep, rate: firstRateSigma };
+  const filter = new ClockFilter({ at: reference, offset: 0, drift: 0, rate }, sigmas);
+  const width = Math.max(followWidthPs, link.window?.halfWidthPs ?? 0);
+  const follower = new PairFollower(filter, width);
+  const knots = follower.follow(alice.times, line, bob.times);
+  const last = knots[knots.length - 1];
+  if (!last) return undefined;
+  const offsets = followedOffsets(alice.times, knots, last);
+  return {
+    offset: offset + slope * (last.at - reference) + last.offset,
+    drift: slope + last.drift,
+    reference: last.at,
+    followed: { rate: last.rate, sigmas: follower.sigmas },
+    expected: line.map((t, i) => t + offsets[i]!),
+  };
+}
+
 interface CoarseSearch {
   readonly found: CoarseOffset;
-  /** Of the stretch that Bob offered, his clock. */
-  readonly windowStart: bigint;
+  /** Where it holds, Bob's clock. */
+  readonly at: bigint;
   /** Where overlap begins, Bob's clock, as far as it is near that stretch. */
   readonly overlapStart: bigint;
   readonly pairsPerPs: number;
@@ -286,7 +331,7 @@ async function searchCoarse(
   const window = bob.coarse.map((t) => t + shift);
   const found = coarseOffset(times, window, coarseBinPs, middle - reach, middle + reach);
   if (!found) return { seen: times.length, search: undefined };
-  const aliceStart = times[0]! + found.offset + found.drift * (times[0]! + found.offset - windowStart);
+  const aliceStart = times[0]! + coarseAt(found, times[0]! + found.offset - found.at);
   const overlap =
     Math.min(window[window.length - 1]!, times[times.length - 1]! + found.offset) - Math.max(windowStart, aliceStart);
   const earliest = Math.max(aliceStart, Number(bob.first - origin));
@@ -296,11 +341,16 @@ async function searchCoarse(
     seen: times.length,
     search: {
       found,
-      windowStart: origin + BigInt(Math.round(windowStart)),
+      at: origin + BigInt(Math.round(found.at)),
       overlapStart: origin + BigInt(Math.ceil(overlapStart)),
       pairsPerPs: found.pairs / Math.max(1, overlap),
     },
   };
+}
+
+/** The coarse offset some time after it was found. */
+function coarseAt({ offset, drift, rate }: CoarseOffset, since: number): number {
+  return offsetAt({ at: 0, offset, drift, rate }, since);
 }
 
 function noLock(reason: "NO_DETECTIONS" | "NO_LOCK", step: string): NoLock {
@@ -372,7 +422,12 @@ export async function pairAsAlice(
   const own = corrected(block, lock.delays, 1);
   const sinceReference = Number(block.start - lock.reference);
   const atStart = Number(block.start - bobStart + lock.offset) + sinceReference * lock.drift;
-  const linked = linker.link(own.times, bobTimes, { offset: atStart, drift: lock.drift }, sinceReference);
+  const linked = linker.link(
+    own.times,
+    bobTimes,
+    { offset: atStart, drift: lock.drift, followed: lock.followed },
+    sinceReference,
+  );
   const clicks = new Uint8Array(linked.slots);
   const vetoed = new Uint8Array(linked.slots);
   const single = BitString.zeros(linked.slots);
@@ -419,7 +474,7 @@ function corrected(
 
 function calibrationClicks(
   sides: Parameters<typeof detectorDelays>[0],
-  clock: { offset: number; drift: number; reference: number },
+  clock: StretchClock,
   delays: ReturnType<typeof detectorDelays>,
   link: Link,
   halfWidthPs: number,
@@ -428,7 +483,8 @@ function calibrationClicks(
   const a = sortedBy(alice.times, (t, i) => t - delays.alice[alice.detector[i]!]!);
   const b = sortedBy(bob.times, (t, i) => t - delays.bob[bob.detector[i]!]!);
   const offset = clock.offset + delays.offset - clock.drift * clock.reference;
-  const linked = new PairLinker(halfWidthPs).link(a.times, b.times, { offset, drift: clock.drift }, 0);
+  const line = { offset, drift: clock.drift, followed: clock.followed };
+  const linked = new PairLinker(halfWidthPs).link(a.times, b.times, line, -clock.reference);
   let [siftedBits, errors] = [0, 0];
   const flip = link.correlation === "opposite" ? 1 : 0;
   for (let slot = 0; slot < linked.slots; slot++) {

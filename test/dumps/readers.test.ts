@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { type Dump, type OpenOptions, openDump } from "../../src/dumps/index.js";
 import { inspectDump } from "../../src/dumps/inspect.js";
 import { QkdError } from "../../src/errors.js";
-import { sharedFile, sharedFolder } from "../shared.js";
+import { progress, sharedFile, sharedFolder } from "../shared.js";
 import { type Sample, samples } from "./samples.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dumps-"));
@@ -112,6 +112,7 @@ describe("hostile bytes", () => {
       return Math.floor((seed / 2 ** 32) * below);
     };
     for (let round = 0; round < rounds; round++) {
+      progress("mutated files", round, rounds, 20_000);
       const sample = samples[random(samples.length)]!;
       const bytes = Buffer.from(sample.bytes);
       for (let changes = 1 + random(6); changes > 0; changes--) {

@@ -10,50 +10,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { openDump, PreparationRecord } from "../../src/dumps/index.js";
-import { type Link, type LinkInput, parseLink } from "../../src/link.js";
+import type { Link } from "../../src/link.js";
 import { simulate } from "../../src/simulate/index.js";
 import { EventStream } from "../../src/timing/events.js";
 import { acquirePairsAsAlice, acquirePairsAsBob } from "../../src/timing/pairs.js";
 import { pulseBlocks } from "../../src/timing/pulse-blocks.js";
 import { acquirePulsesAsAlice, acquirePulsesAsBob } from "../../src/timing/pulses.js";
-
-const detectors = [1, 2, 3, 4].map((channel) => ({
-  channel,
-  basis: channel < 3 ? ("Z" as const) : ("X" as const),
-  bit: channel % 2 === 1 ? (0 as const) : (1 as const),
-}));
-
-function prepared(simulation: LinkInput["simulation"]): Link {
-  return parseLink({
-    version: 1,
-    name: "timing-bb84",
-    protocol: "bb84-two-decoy",
-    source: {
-      pulsePeriodPs: 250_000,
-      intensities: [
-        { name: "signal", mean: 0.5, probability: 0.7 },
-        { name: "decoy", mean: 0.1, probability: 0.2 },
-        { name: "vacuum", mean: 0, probability: 0.1 },
-      ],
-    },
-    bob: { detectors, deadTimePs: 600_000 },
-    window: { halfWidthPs: 1000 },
-    simulation: { lossDb: 4, ...simulation },
-  });
-}
-
-function entangled(simulation: LinkInput["simulation"]): Link {
-  return parseLink({
-    version: 1,
-    name: "timing-bbm92",
-    protocol: "bbm92",
-    alice: { detectors },
-    bob: { detectors },
-    correlation: "opposite",
-    window: { halfWidthPs: 1000 },
-    simulation: { pairRateHz: 600_000, lossDb: 1, deadTimePs: 45_000, backgroundHz: 25_000, ...simulation },
-  });
-}
+import { progress } from "../shared.js";
+import { entangled, prepared, type Truth } from "./runs.js";
 
 let folder: string;
 let runs = 0;
@@ -65,11 +29,6 @@ afterAll(async () => {
   await Promise.all(closing.map((record) => record.close()));
   await rm(folder, { recursive: true });
 });
-
-interface Truth {
-  readonly clock: { readonly offsetPs: string; readonly driftPpb: number };
-  readonly clicks: { readonly single: number; readonly sameBasis: number; readonly crossBasis: number };
-}
 
 async function acquirePulses(link: Link, seconds: number, seed = 1) {
   const { files, truth } = await simulate(link, { seconds, seed, out: join(folder, `${runs++}`) });
@@ -104,20 +63,24 @@ describe("pulses without a clock channel", () => {
     ["wandering drift", { driftWanderPpb: 500, driftWanderHz: 0.3 }],
     ["low orbit", { dopplerPpm: 1 }],
     ["weak link", { lossDb: 20 }],
-  ])("%s", async (_, simulation) => {
-    const link = prepared(simulation);
-    const { atBob, events, truth } = await acquirePulses(link, 2.5);
-    if (!atBob.locked) throw new Error(`no lock: ${JSON.stringify(atBob)}`);
-    let slots = 0;
-    for await (const block of pulseBlocks(atBob, events, link)) slots += block.slots.length;
-    const { single, sameBasis, crossBasis } = truth.clicks;
-    expect(Math.abs(slots / (single + sameBasis + crossBasis) - 1)).toBeLessThan(0.003);
-    const { offsetPs, anchor, driftOf } = atBob.tracker.meanClock();
-    // A line through a bent track depends on weights: only the steady clocks are held to the golden tolerance.
-    if ("driftWanderPpb" in simulation || "dopplerPpm" in simulation) return;
-    expect(Math.abs(Number(anchor - BigInt(truth.clock.offsetPs)) + offsetPs)).toBeLessThan(500);
-    expect(Math.abs(driftOf(250_000) * 1e9 - truth.clock.driftPpb)).toBeLessThan(1);
-  });
+  ])(
+    "%s",
+    async (_, simulation) => {
+      const link = prepared(simulation);
+      const { atBob, events, truth } = await acquirePulses(link, 2.5);
+      if (!atBob.locked) throw new Error(`no lock: ${JSON.stringify(atBob)}`);
+      let slots = 0;
+      for await (const block of pulseBlocks(atBob, events, link)) slots += block.slots.length;
+      const { single, sameBasis, crossBasis } = truth.clicks;
+      expect(Math.abs(slots / (single + sameBasis + crossBasis) - 1)).toBeLessThan(0.003);
+      const { offsetPs, anchor, driftOf } = atBob.tracker.meanClock();
+      // A line through a bent track depends on weights: only the steady clocks are held to the golden tolerance.
+      if ("driftWanderPpb" in simulation || "dopplerPpm" in simulation) return;
+      expect(Math.abs(Number(anchor - BigInt(truth.clock.offsetPs)) + offsetPs)).toBeLessThan(500);
+      expect(Math.abs(driftOf(250_000) * 1e9 - truth.clock.driftPpb)).toBeLessThan(1);
+    },
+    60_000,
+  );
 
   test("noise gives no lock", async () => {
     const { atBob } = await acquirePulses(prepared({ lossDb: 90, darkCountsHz: 20_000 }), 0.5);
@@ -136,16 +99,20 @@ describe("pairs", () => {
     ["Bob began late", { offsetPs: -900_000_000_000 }],
     ["drift of 30 ppm", { driftPpb: 30_000 }],
     ["wandering drift", { driftWanderPpb: 500, driftWanderHz: 0.3 }],
-  ])("%s", async (_, simulation) => {
-    const { atAlice, truth } = await acquirePairs(entangled(simulation), 2.5);
-    if (!atAlice.locked) throw new Error(`no lock: ${JSON.stringify(atAlice)}`);
-    if ("driftWanderPpb" in simulation) return;
-    // The lock is from a short stretch, here compared where it was made: drift to 30 ppb, offset to a gate.
-    const { offset, drift, reference } = atAlice;
-    const expected = Number(truth.clock.offsetPs) + truth.clock.driftPpb * 1e-9 * Number(reference);
-    expect(Math.abs(Number(offset) - expected)).toBeLessThan(500);
-    expect(Math.abs(drift * 1e9 - truth.clock.driftPpb)).toBeLessThan(30);
-  });
+  ])(
+    "%s",
+    async (_, simulation) => {
+      const { atAlice, truth } = await acquirePairs(entangled(simulation), 2.5);
+      if (!atAlice.locked) throw new Error(`no lock: ${JSON.stringify(atAlice)}`);
+      if ("driftWanderPpb" in simulation) return;
+      // The lock is from a short stretch, here compared where it was made: drift to 30 ppb, offset to a gate.
+      const { offset, drift, reference } = atAlice;
+      const expected = Number(truth.clock.offsetPs) + truth.clock.driftPpb * 1e-9 * Number(reference);
+      expect(Math.abs(Number(offset) - expected)).toBeLessThan(500);
+      expect(Math.abs(drift * 1e9 - truth.clock.driftPpb)).toBeLessThan(30);
+    },
+    60_000,
+  );
 
   test("noise gives no lock", async () => {
     const { atAlice } = await acquirePairs(entangled({ lossDb: 90, backgroundHz: 60_000 }), 0.5);
@@ -161,6 +128,7 @@ describe("noise of at least 1e4 events a side, seeded", () => {
   const [pulses, pairs] = process.env.QKD_SLOW ? [700, 300] : [44, 6];
   test(`${pulses} links of pulses, none locks`, async () => {
     for (let seed = 1; seed <= pulses; seed++) {
+      progress("noise links of pulses", seed, pulses, 20);
       const { atBob } = await acquirePulses(prepared({ lossDb: 90, darkCountsHz: 20_000 }), 0.16, seed);
       expect(atBob, `seed ${seed}`).toMatchObject({ locked: false, reason: "NO_LOCK" });
     }
@@ -168,6 +136,7 @@ describe("noise of at least 1e4 events a side, seeded", () => {
 
   test(`${pairs} links of pairs, none locks`, async () => {
     for (let seed = 1; seed <= pairs; seed++) {
+      progress("noise links of pairs", seed, pairs, 10);
       const { atAlice } = await acquirePairs(entangled({ lossDb: 90, backgroundHz: 60_000 }), 0.18, seed);
       expect(atAlice, `seed ${seed}`).toMatchObject({ locked: false, reason: "NO_LOCK" });
     }

@@ -1,0 +1,154 @@
+/** Simulated links, locked and taken apart into slots by both ends: what clock recovery alone makes of two dumps. */
+import { join } from "node:path";
+import { loopbackPair } from "../../src/channel/loopback.js";
+import { openDump, PreparationRecord } from "../../src/dumps/index.js";
+import { type Link, type LinkInput, parseLink } from "../../src/link.js";
+import { simulate } from "../../src/simulate/index.js";
+import { EventStream } from "../../src/timing/events.js";
+import { eventBlocks } from "../../src/timing/pair-blocks.js";
+import { PairLinker } from "../../src/timing/pair-linker.js";
+import {
+  acquirePairsAsAlice,
+  acquirePairsAsBob,
+  blockBoundary,
+  pairAsAlice,
+  pairAsBob,
+} from "../../src/timing/pairs.js";
+import { pulseBlocks } from "../../src/timing/pulse-blocks.js";
+import { acquirePulsesAsAlice, acquirePulsesAsBob } from "../../src/timing/pulses.js";
+
+export type Settings = LinkInput["simulation"];
+
+const detectors = [1, 2, 3, 4].map((channel) => ({
+  channel,
+  basis: channel < 3 ? ("Z" as const) : ("X" as const),
+  bit: channel % 2 === 1 ? (0 as const) : (1 as const),
+}));
+
+export function prepared(simulation: Settings): Link {
+  return parseLink({
+    version: 1,
+    name: "timing-bb84",
+    protocol: "bb84-two-decoy",
+    source: {
+      pulsePeriodPs: 250_000,
+      intensities: [
+        { name: "signal", mean: 0.5, probability: 0.7 },
+        { name: "decoy", mean: 0.1, probability: 0.2 },
+        { name: "vacuum", mean: 0, probability: 0.1 },
+      ],
+    },
+    bob: { detectors, deadTimePs: 600_000 },
+    window: { halfWidthPs: 1000 },
+    simulation: { lossDb: 4, ...simulation },
+  });
+}
+
+export function entangled(simulation: Settings): Link {
+  return parseLink({
+    version: 1,
+    name: "timing-bbm92",
+    protocol: "bbm92",
+    alice: { detectors },
+    bob: { detectors },
+    correlation: "opposite",
+    window: { halfWidthPs: 1000 },
+    simulation: { pairRateHz: 600_000, lossDb: 1, deadTimePs: 45_000, backgroundHz: 25_000, ...simulation },
+  });
+}
+
+export interface Truth {
+  readonly clock: { readonly offsetPs: string; readonly driftPpb: number };
+  readonly clicks: {
+    readonly single: number;
+    readonly sameBasis: number;
+    readonly crossBasis: number;
+    readonly sifted: number;
+    readonly qber: number;
+  };
+}
+
+export interface Sifted {
+  readonly bits: number;
+  readonly qber: number;
+  readonly truth: Truth;
+}
+
+export interface Run {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly folder: string;
+}
+
+async function simulated(link: Link, { seconds, seed, folder }: Run) {
+  const { files, truth } = await simulate(link, { seconds, seed, out: join(folder, `${link.name}-${seed}`) });
+  return { files, truth: truth as unknown as Truth };
+}
+
+/** Single clicks of the same basis, from the lock's disclosed stretch on. */
+export async function siftPairs(link: Link, run: Run): Promise<Sifted> {
+  const { files, truth } = await simulated(link, run);
+  const { alice, bob } = loopbackPair();
+  const events = {
+    alice: new EventStream(await openDump(files.alice), link.alice),
+    bob: new EventStream(await openDump(files.bob), link.bob),
+  };
+  const [atAlice, atBob] = await Promise.all([
+    acquirePairsAsAlice(alice, events.alice, link),
+    acquirePairsAsBob(bob, events.bob, link),
+  ]);
+  if (!atAlice.locked || !atBob.locked) throw new Error(`no lock: ${JSON.stringify(atAlice)}`);
+  let { siftedBits: bits, errors } = atAlice.calibration!;
+  const seconds = 5;
+  const linker = new PairLinker(atAlice.halfWidthPs);
+  const atBobs = eventBlocks(events.bob, blockBoundary("bob", atBob, seconds), 0, 2000);
+  for await (const block of eventBlocks(events.alice, blockBoundary("alice", atAlice, seconds), 0, 2000)) {
+    const other = await atBobs.next();
+    if (other.done) break;
+    const [a, b] = await Promise.all([
+      pairAsAlice(alice, atAlice, block, linker, seconds),
+      pairAsBob(bob, atBob, other.value),
+    ]);
+    for (let slot = 0; slot < a.slots; slot++) {
+      if (!((a.single.bytes[slot >> 3]! >> (slot & 7)) & 1)) continue;
+      const [x, y] = [detectors[lowest(a.clicks[slot]!)]!, detectors[lowest(b.clicks[slot]!)]!];
+      if (x.basis !== y.basis) continue;
+      bits++;
+      if (x.bit === y.bit) errors++;
+    }
+  }
+  return { bits, qber: errors / bits, truth };
+}
+
+export async function siftPulses(link: Link, run: Run): Promise<Sifted> {
+  const { files, truth } = await simulated(link, run);
+  const record = await PreparationRecord.open(files.alice);
+  try {
+    const events = new EventStream(await openDump(files.bob), link.bob);
+    const { alice, bob } = loopbackPair();
+    const [, atBob] = await Promise.all([
+      acquirePulsesAsAlice(alice, record, link),
+      acquirePulsesAsBob(bob, events, link),
+    ]);
+    if (!atBob.locked) throw new Error(`no lock: ${JSON.stringify(atBob)}`);
+    const prepared = await record.read(0, record.pulses);
+    let [bits, errors] = [0, 0];
+    for await (const { firstPulse, slots, clicks } of pulseBlocks(atBob, events, link))
+      for (let i = 0; i < slots.length; i++) {
+        if (clicks[i]! & (clicks[i]! - 1)) continue;
+        const seen = detectors[lowest(clicks[i]!)]!;
+        const pulse = firstPulse + slots[i]!;
+        const nibble = prepared[pulse >> 1]! >> ((pulse & 1) * 4);
+        if (seen.basis !== (nibble & 2 ? "X" : "Z")) continue;
+        bits++;
+        if (seen.bit !== (nibble & 1)) errors++;
+      }
+    return { bits, qber: errors / bits, truth };
+  } finally {
+    await record.close();
+  }
+}
+
+function lowest(mask: number): number {
+  return 31 - Math.clz32(mask & -mask);
+}
