@@ -70,7 +70,7 @@ async function answer(args: readonly string[]): Promise<{ secretBits: number; bl
   return JSON.parse(out);
 }
 
-async function delaying(target: number, ms: number): Promise<Server> {
+export async function delaying(target: number, ms: number): Promise<Server> {
   const late = (from: Socket, to: Socket) => {
     from.on("data", (chunk) => setTimeout(() => to.destroyed || to.write(chunk), ms));
     from.on("end", () => setTimeout(() => to.end(), ms));
@@ -79,6 +79,7 @@ async function delaying(target: number, ms: number): Promise<Server> {
   };
   const server = createServer((caller) => {
     const listener = connect(target, "127.0.0.1");
+    for (const socket of [caller, listener]) socket.setNoDelay(true);
     late(caller, listener);
     late(listener, caller);
   });
@@ -96,7 +97,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function portOf(server: Server): number {
+export function portOf(server: Server): number {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   return address.port;

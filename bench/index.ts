@@ -3,6 +3,7 @@ import type { BenchName, BenchReport, BenchRow } from "../cli/bench.js";
 import { amplify } from "./amplify.js";
 import { dumps } from "./dumps.js";
 import { type BenchOptions, report } from "./harness.js";
+import { latency } from "./latency.js";
 import { pipeline } from "./pipeline.js";
 import { reconcile } from "./reconcile.js";
 import { sift } from "./sift.js";
@@ -15,6 +16,7 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<BenchRow[]>>
   amplify,
   dumps,
   pipeline,
+  latency,
 };
 
 export async function runBenches(names: readonly BenchName[], options: BenchOptions): Promise<BenchReport> {

@@ -2,7 +2,7 @@
 import { Argument, type Command } from "commander";
 import { answerWith, numberOption } from "./output.js";
 
-export const benchNames = ["sift", "syndrome", "reconcile", "amplify", "dumps", "pipeline"] as const;
+export const benchNames = ["sift", "syndrome", "reconcile", "amplify", "dumps", "pipeline", "latency"] as const;
 export type BenchName = (typeof benchNames)[number];
 
 /** One rate over the rounds of a run; more is better. */

@@ -12,6 +12,8 @@ const pageBytes = 65536;
 const alignment = 64;
 /** Memory cannot shrink: an instance that has grown past this is replaced once its stack is empty. */
 const keepBytes = 96 * 2 ** 20;
+/** State is asked for piece by piece, and every growth makes the garbage collector count the whole memory anew. */
+const mostSpareBytes = 16 * 2 ** 20;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -91,7 +93,7 @@ export class WasmInstance {
   hold(bytes: number): number {
     if (this.depth > 0) throw new Error("memory to be held asked for inside scratch");
     this.holding = true;
-    const address = this.take(bytes);
+    const address = this.take(bytes, Math.min(mostSpareBytes, this.memoryBytes));
     this.bottom = this.top;
     return address;
   }
@@ -107,11 +109,11 @@ export class WasmInstance {
     this.tables = new Map();
   }
 
-  private take(bytes: number): number {
+  private take(bytes: number, spare = 0): number {
     const address = this.top;
     const end = align(address + bytes);
     if (end > this.memoryBytes) {
-      const pages = Math.ceil((end - this.memoryBytes) / pageBytes);
+      const pages = Math.ceil((end - this.memoryBytes + spare) / pageBytes);
       try {
         this.exports.memory.grow(pages);
       } catch (cause) {

@@ -72,6 +72,26 @@ describe("Cascade", () => {
     expect(atBob.errors).toBe(errors);
   });
 
+  it("has more lanes the longer the round trip, and the same word with any number", async () => {
+    const { a, b } = noisyPair(5 * 2 ** 18, 0.02, 13);
+    for (const [roundTripSeconds, lanes] of [
+      [0, 2],
+      [1, 5],
+    ]) {
+      const { atBob } = await reconcile(a, b, { roundTripSeconds });
+      expect(atBob.choice.lanes).toBe(lanes);
+      expect(atBob.word.bytes).toEqual(a.bytes);
+    }
+  });
+
+  it("starts a wave as another ends", async () => {
+    const { a, b, errors } = noisyPair(66 * 2 ** 18, 0.01, 17);
+    const { atBob } = await reconcile(a, b, { qber: 0.01 });
+    expect(atBob.choice).toMatchObject({ lanes: 2, framesInFlight: 64 });
+    expect(atBob.errors).toBe(errors);
+    expect(Buffer.compare(atBob.word.bytes, a.bytes)).toBe(0);
+  });
+
   it.each([0.01, 0.09])("ends at QBER 0.03 when %d was assumed", async (qber) => {
     const { a, b } = noisyPair(2 ** 16, 0.03, 5);
     expect((await reconcile(a, b, { qber })).atBob.word.bytes).toEqual(a.bytes);

@@ -8,9 +8,16 @@ import { BitString } from "../../bits.js";
 import { type FrameShape, frameShape } from "../../kernels/cascade-halves.js";
 import type { CascadeOrders } from "../../kernels/cascade-order.js";
 import { WasmInstance } from "../../kernels/wasm.js";
+import type { ReconcileOptions } from "./types.js";
 
 const largestFrame = 2 ** 18;
 const smallBlock = 2 ** 16;
+const framesOfWave = 32;
+/** A wave's memory at Bob is some 25 MB at 1 %, 50 MB at 8 % (kernels/cascade.ts): this many bound it. */
+export const mostLanes = 16;
+/** Bits a second of one end's core at best, and the round trips of a wave: enough lanes to keep that core busy. */
+const coreSpeed = 250e6;
+export const roundTripsOfWave = 125;
 /** Frames of large blocks are multiples of this many words: the largest block of parities, 2^13 bits. */
 const unitWords = 128;
 const groupBytes = 512;
@@ -29,6 +36,20 @@ export function planFrames(bits: number): FramePlan {
   const count = Math.ceil((units * unitWords * 64) / largestFrame);
   const words = Array.from({ length: count }, (_, f) => Math.floor((units + f) / count) * unitWords);
   return { bits, words: words.reverse() };
+}
+
+/** Waves that take turns: one more than wait for the other end, which computes while this one does. */
+export function lanesFor({ roundTripSeconds = 0 }: Pick<ReconcileOptions, "roundTripSeconds">): number {
+  const waiting = (coreSpeed * roundTripsOfWave * roundTripSeconds) / (framesOfWave * largestFrame);
+  return Math.min(mostLanes, 2 + Math.floor(waiting));
+}
+
+/** Numbers of the frames that advance together, one step a message. */
+export function planWaves(frames: number, lanes: number): number[][] {
+  const size = Math.min(framesOfWave, Math.ceil(frames / lanes));
+  return Array.from({ length: Math.ceil(frames / Math.max(1, size)) }, (_, w) =>
+    Array.from({ length: Math.min(size, frames - w * size) }, (_, i) => w * size + i),
+  );
 }
 
 /** A multiple of a power of two of at least 64 that is at most an eighth of it. */

@@ -1,6 +1,7 @@
 /** What Cascade says: packed requests from Bob, packed bits from Alice. Every length is checked before it is used. */
 import { z } from "zod";
 import { QkdError } from "../../errors.js";
+import { mostLanes } from "./cascade-frames.js";
 
 /** What Bob wants of a frame; `list`, `go` and `ask` as in kernels/cascade-halves.ts. */
 export const operation = { closed: 0, startPass: 1, list: 2, go: 3, ask: 4, tag: 5, reveal: 6 } as const;
@@ -8,7 +9,11 @@ export const operation = { closed: 0, startPass: 1, list: 2, go: 3, ask: 4, tag:
 const bytes = (max: number) =>
   z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= max, "bytes within bounds");
 const count = z.number().int().nonnegative();
-export const openSchema = z.strictObject({ bits: count, seed: bytes(16).refine((seed) => seed.length === 16) });
+export const openSchema = z.strictObject({
+  bits: count,
+  seed: bytes(16).refine((seed) => seed.length === 16),
+  lanes: z.number().int().min(1).max(mostLanes),
+});
 /**
  * `operations`: one a frame of the wave. `requests`: of each frame in order, `list` and `ask` a count and as many requests
  * (32-bit, little-endian), `go` one bit a leaf, in whole bytes.

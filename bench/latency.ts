@@ -1,0 +1,124 @@
+/**
+ * Reconciliation over a way that is slow: the ends in two threads with a worker each, connected by TCP through a forwarder
+ * in a third. Cascade, LDPC and `auto` take turns at each round trip. Beside Cascade's rate stands what KERNELS.md E
+ * expects, D/(R·RTT) or, where that is less, what the ends do at no delay; beside each, the secret bits that are left a
+ * second, 1 − h(Q) less what was disclosed.
+ */
+
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { Worker } from "node:worker_threads";
+import { Connection } from "../channel/connection.js";
+import type { BenchRow } from "../cli/bench.js";
+import { entropy } from "../security/index.js";
+import type { Executor } from "../workers/executor.js";
+import { portOf } from "./ends.js";
+import { type BenchOptions, type Case, Elapsed, measure } from "./harness.js";
+import { createEngineExecutor, type Half, type Run, reconcileHalf, wordsOf } from "./latency-half.js";
+import type { Start } from "./latency-thread.js";
+
+const bits = 2 ** 25;
+const qber = 0.01;
+const roundTrips = [0, 1, 5, 20, 100];
+const methods = ["cascade", "ldpc", "auto"] as const;
+
+export async function latency({ seconds, seed }: BenchOptions): Promise<BenchRow[]> {
+  const executor = createEngineExecutor();
+  const ways = await Promise.all(roundTrips.map(async (ms) => ({ ms, way: await Way.open(ms) })));
+  try {
+    const cases = ways.flatMap(({ ms, way }) => methods.map((method) => caseOf(ms, way, method, executor, seed)));
+    return besideModel(await measure(cases, seconds));
+  } finally {
+    for (const { way } of ways) await way.close();
+    await executor.close();
+  }
+}
+
+function caseOf(ms: number, way: Way, method: Run["method"], executor: Executor, seed: number): Case {
+  const parameters: Record<string, unknown> = { bits, qber, method, delayMs: ms };
+  return {
+    name: `reconcile ${method}, ${ms} ms round trip`,
+    unit: "Mbit/s",
+    work: bits / 1e6,
+    workers: 2,
+    parameters,
+    async before() {
+      wordsOf({ channel: 0, method, bits, qber, seed });
+    },
+    async run() {
+      const outcome = await way.reconcile(executor, { method, bits, qber, seed });
+      const { rounds, choice, leaked, roundTripSeconds, seconds } = outcome;
+      const secretMbitPerSecond = (bits * (1 - entropy(qber)) - leaked) / seconds / 1e6;
+      const { auto, lanes, framesInFlight, frameBits } = choice;
+      Object.assign(parameters, { rounds, leaked, roundTripSeconds, secretMbitPerSecond });
+      Object.assign(parameters, { chosen: choice.method, lanes, framesInFlight, frameBits, auto });
+      return new Elapsed(seconds);
+    },
+  };
+}
+
+/** `model` and what was measured over it for Cascade, `ofBetter` for `auto`: secret bits against the better method's. */
+function besideModel(rows: BenchRow[]): BenchRow[] {
+  const at = (ms: unknown, method: string) =>
+    rows.find(({ parameters: p }) => p.delayMs === ms && p.method === method)!;
+  return rows.map((row) => {
+    const { method, delayMs, rounds, lanes, framesInFlight, frameBits, roundTripSeconds } = row.parameters as Record<
+      string,
+      number
+    > & { method: string };
+    const more: Record<string, number> = {};
+    if (method === "cascade") {
+      const waves = Math.max(1, Math.ceil(bits / (frameBits! * framesInFlight!))) * lanes!;
+      const carried = (framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
+      more.model = Math.min(at(0, "cascade").median, carried);
+      more.overModel = row.median / more.model;
+    }
+    if (method === "auto") {
+      const secret = (name: string) => at(delayMs, name).parameters.secretMbitPerSecond as number;
+      more.ofBetter = secret("auto") / Math.max(secret("cascade"), secret("ldpc"));
+    }
+    return { ...row, parameters: { ...row.parameters, ...more } };
+  });
+}
+
+/** A connection to a Bob behind a delay. */
+class Way {
+  private channel = 0;
+  private constructor(
+    private readonly connection: Connection,
+    private readonly bob: Worker,
+    private readonly way: Worker,
+  ) {}
+
+  static async open(ms: number): Promise<Way> {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const called = once(server, "connection");
+    const way = thread({ what: "way", port: portOf(server), ms: ms / 2 });
+    const [port] = (await once(way, "message")) as [number];
+    const bob = thread({ what: "bob", port });
+    const [socket] = await called;
+    socket.setNoDelay(true);
+    server.close();
+    return new Way(new Connection(socket), bob, way);
+  }
+
+  async reconcile(executor: Executor, described: Omit<Run, "channel">): Promise<Half> {
+    const run: Run = { ...described, channel: this.channel++ };
+    this.bob.postMessage(run);
+    const theirs = once(this.bob, "message");
+    const mine = await reconcileHalf("asAlice", this.connection, executor, wordsOf(run).alice, run);
+    const [bob] = (await theirs) as [Half];
+    return { ...mine, rounds: bob.rounds, choice: { ...bob.choice, auto: mine.choice.auto } };
+  }
+
+  async close(): Promise<void> {
+    await this.connection.shutdown();
+    await once(this.bob, "exit");
+    await this.way.terminate();
+  }
+}
+
+function thread(start: Start): Worker {
+  return new Worker(new URL("./latency-thread.js", import.meta.url), { workerData: start });
+}
