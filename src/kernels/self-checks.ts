@@ -5,15 +5,21 @@
 import { createHash } from "node:crypto";
 import { BitString, byteLength } from "../bits.js";
 import type { LdpcCode } from "../codes/index.js";
+import { CascadeKernel } from "./cascade.js";
+import { type AliceHalf, type BobHalf, type FrameShape, frameShape } from "./cascade-halves.js";
+import { CascadeOrders } from "./cascade-order.js";
 import { decode, syndrome } from "./ldpc.js";
-import { siftBob } from "./sift.js";
+import { siftAlice, siftBob } from "./sift.js";
 import { toeplitz } from "./toeplitz.js";
 import { WasmInstance } from "./wasm.js";
 
 /** As the functions of kernels/index.ts. */
 export interface CheckedKernels {
   toeplitz(input: BitString, seed: BitString, outputBits: number): BitString;
+  siftAlice(input: Parameters<typeof siftAlice>[1]): ReturnType<typeof siftAlice>;
   siftBob(input: Parameters<typeof siftBob>[1]): ReturnType<typeof siftBob>;
+  cascadeAlice(shape: FrameShape, orders: CascadeOrders, word: Uint8Array): AliceHalf;
+  cascadeBob(shape: FrameShape, orders: CascadeOrders, word: Uint8Array, together: number): BobHalf;
   syndrome(code: LdpcCode, word: BitString): BitString;
   decode(
     code: LdpcCode,
@@ -84,6 +90,41 @@ function smallCode(): LdpcCode {
   };
 }
 
+const cascadeBits = 4096;
+const cascadeLevels = [5, 6, 8];
+
+/** Two passes over a frame with errors: all that was said, and the word that Bob ends with. */
+function cascaded({ cascadeAlice, cascadeBob }: CheckedKernels): string {
+  const shape = frameShape(cascadeBits, cascadeLevels[0]!);
+  const orders = new CascadeOrders(cascadeBits, Uint32Array.of(1, 2, 3, 4));
+  const sent = knownBits("frame", cascadeBits).bytes;
+  const got = sent.slice();
+  for (let i = 3; i < cascadeBits; i += 97) got[i >>> 3]! ^= 1 << (i & 7);
+  const [alice, bob] = [cascadeAlice(shape, orders, sent), cascadeBob(shape, orders, got, 64)];
+  const said = createHash("sha256");
+  for (const level of cascadeLevels) {
+    const { bytes } = alice.start(level);
+    said.update(bytes);
+    bob.start(level, bytes);
+    for (let asked = bob.next(); asked.kind !== "none"; asked = bob.next()) {
+      said.update(`${asked.kind} ${asked.kind === "go" ? asked.directions : asked.requests}`);
+      const answer =
+        asked.kind === "go"
+          ? alice.go(asked.directions)
+          : asked.kind === "list"
+            ? alice.list(asked.requests)
+            : alice.ask(asked.requests);
+      if (!answer) throw new Error("an honest request was refused");
+      said.update(answer.bytes);
+      bob.take(answer.bytes);
+    }
+  }
+  const key = knownBits("tag", 64).bytes;
+  const equal = Buffer.from(alice.tag(key)).equals(bob.tag(key)) && Buffer.from(bob.word()).equals(sent);
+  for (const half of [alice, bob]) half.zeroise();
+  return equal ? said.digest("hex").slice(0, 32) : "not reconciled";
+}
+
 /** On an instance of their own, or on what a test gives. */
 export function kernelChecks(kernels: CheckedKernels = onInstance(new WasmInstance())): KernelCheck[] {
   const hash = (n: number, bits: number) =>
@@ -108,6 +149,22 @@ export function kernelChecks(kernels: CheckedKernels = onInstance(new WasmInstan
         return digest(key, check);
       },
     },
+    {
+      name: "sifting kernel of Alice",
+      expected: "690eea4ff492ad6d466df80382e39d0c",
+      run: () => {
+        const preparation = knownBits("preparation", 8 * 3000).bytes;
+        const slots = Uint32Array.from({ length: 1001 }, (_, i) => (i * 5987) % 6000);
+        const { same, key, check, nKey, nCheck } = kernels.siftAlice({
+          preparation,
+          slots,
+          bobBasis: knownBits("basis", 1001),
+          keyBasis: 1,
+        });
+        return digest(same, key, check, BitString.from(Uint8Array.from([...nKey, ...nCheck])));
+      },
+    },
+    { name: "Cascade kernel", expected: "9eeb46f62d834545f5fc70a72cbc504b", run: () => cascaded(kernels) },
     {
       name: "syndrome kernel",
       expected: "59377d38767e62becee4be30433a165c",
@@ -134,7 +191,10 @@ export function kernelChecks(kernels: CheckedKernels = onInstance(new WasmInstan
 function onInstance(wasm: WasmInstance): CheckedKernels {
   return {
     toeplitz: (input, seed, bits) => toeplitz(wasm, input, seed, bits),
+    siftAlice: (input) => siftAlice(wasm, input),
     siftBob: (input) => siftBob(wasm, input),
+    cascadeAlice: (shape, orders, word) => new CascadeKernel(shape, orders, "alice").alice(word),
+    cascadeBob: (shape, orders, word, together) => new CascadeKernel(shape, orders, "bob").bob(word, together),
     syndrome: (code, word) => syndrome(wasm, code, word),
     decode: (code, word, target, options) => decode(wasm, code, word, target, options),
   };
