@@ -51,6 +51,14 @@ export class ClockFilter {
     return copy;
   }
 
+  /** Hands offset and drift over to the line that it is counted from; the change of the drift stays. */
+  fold(): { offset: number; drift: number } {
+    const { offset, drift } = this;
+    this.offset = 0;
+    this.drift = 0;
+    return { offset, drift };
+  }
+
   /** Moves the origin of times. */
   shift(by: number): void {
     this.at -= by;

@@ -1,10 +1,13 @@
 /**
- * Slots from times: n = round((t − delay_d − c)/P) with a clock (c, P) that follows the detections. Times are taken
- * relative to an anchor that moves along, so that float64 stays exact however long the dump (FORMATS.md: never a time
- * through float64).
+ * Slots from times: n = round((t − delay_d − c)/P) with a clock (c, P) that follows the detections: groups of them are
+ * measured in the gate; where they are not there, along drift lines over the whole period, which is how a lock comes back
+ * after a gap. Times are taken relative to an anchor that moves along, so that float64 stays exact however long the dump
+ * (FORMATS.md: never a time through float64).
  */
+import { ClockFilter, offsetAt } from "./clock-filter.js";
 import type { DetectorBatch } from "./events.js";
 import { clockIndex } from "./events.js";
+import { type Measured, measurePulses } from "./pulse-measure.js";
 import type { GateStatistics } from "./types.js";
 
 /** A pulse's middle: number and time. */
@@ -28,18 +31,17 @@ export interface GatedBatch {
   anchorStep: number;
 }
 
-/** The clock is corrected after this many gated detections, or this long. */
-const trackDetections = 200;
-const trackPs = 5e10;
-/**
- * A correction needs more gated detections than a flat background puts there, by this many sigmas: on noise alone (source
- * off, light cut) the clock runs on unchanged. What has not reached that after `forgetPs` is forgotten.
- */
-const trackSigmas = 3;
+/** The clock is corrected after this many detections; where they show nothing, after up to the larger number. */
+const groupDetections = 200;
+const largestGroup = 3200;
+/** Detections that no correction rests on are forgotten after this. */
 const forgetPs = 1e12;
-/** Share of the measured deviation that a correction takes, and the share that goes to the period. */
-const phaseGain = 0.7;
-const periodGain = 0.15;
+/** Below this share of the usual gated detections the gate is not believed before a search. */
+const usualShare = 0.5;
+/** A group ends at a silence of this many mean spacings. */
+const silence = 200;
+/** Uncertainty of the clock that the train was found with. */
+const firstSigmas = { offset: 3000, drift: 2e-7, rate: 1e-17 };
 
 export function emptyGated(): GatedBatch {
   return {
@@ -60,11 +62,13 @@ export class PulseTracker {
   private readonly fit = new Float64Array(5);
   private readonly firstClock: PulseClock;
   private readonly track: { pulse: number; offsetPs: number }[] = [];
-  private deviation = 0;
-  private counted = 0;
-  /** Detections in and out of the gate since the last correction. */
-  private passed = 0;
-  private since = 0;
+  private readonly filter: ClockFilter;
+  /** Delay-corrected times of a batch, and those of earlier batches that no correction rests on yet. */
+  private times = new Float64Array(0);
+  private pending: number[] = [];
+  /** Share of gated detections and mean spacing, as seen last. */
+  private share = 0;
+  private spacing = 0;
   private lastAnchor: bigint;
 
   constructor(
@@ -76,62 +80,107 @@ export class PulseTracker {
   ) {
     this.firstClock = { ...clock };
     this.lastAnchor = clock.time;
+    this.filter = new ClockFilter({ at: clock.fraction, offset: 0, drift: 0, rate: 0 }, firstSigmas);
     const reach = Math.min(clock.period / 2, 2 * halfWidth);
     this.binPs = (2 * reach) / bins;
     this.histogram = delays.map(() => new Float64Array(bins));
   }
 
   gate(batch: DetectorBatch, out: GatedBatch): void {
-    const { clock, delays, halfWidth, binPs } = this;
+    const { clock, delays } = this;
     const size = batch.dt.length;
     if (out.slot.length < size) {
       out.slot = new Float64Array(size);
       out.detector = new Uint8Array(size);
       out.time = new Float64Array(size);
     }
+    if (this.times.length < size) this.times = new Float64Array(size);
     out.anchorStep = Number(clock.time - this.lastAnchor);
     this.lastAnchor = clock.time;
-    const anchor = clock.time;
-    const shift = Number(batch.base - anchor);
-    let origin = clock.fraction;
+    const shift = Number(batch.base - clock.time);
     let n = 0;
-    const half = this.histogram[0]!.length / 2;
     for (let i = 0; i < size; i++) {
       const d = batch.detector[i]!;
       if (d === clockIndex) continue;
-      const time = shift + batch.dt[i]!;
-      const t = time - delays[d]! - origin;
-      const k = Math.round(t / clock.period);
-      const residual = t - k * clock.period;
-      const bin = Math.floor(residual / binPs + half);
-      if (bin >= 0 && bin < 2 * half) this.histogram[d]![bin]!++;
       out.detector[n] = d;
-      out.time[n] = time;
-      // Before the stretch that the clock was found on it is only extended, not corrected.
-      const follow = clock.pulse + k >= this.firstClock.pulse;
-      if (follow) this.passed++;
-      if (Math.abs(residual) <= halfWidth) {
-        out.slot[n] = clock.pulse + k;
-        this.inside++;
-        if (follow) {
-          this.deviation += residual;
-          this.counted++;
-          if (this.counted >= trackDetections || t - this.since > trackPs) {
-            if (this.aboveNoise()) {
-              this.correct(t, k);
-              origin = clock.fraction;
-              this.forget(time - origin);
-            } else if (t - this.since > forgetPs) this.forget(t);
-          }
-        }
-      } else {
-        out.slot[n] = Number.NaN;
-        this.outside++;
-      }
+      out.time[n] = shift + batch.dt[i]!;
+      this.times[n] = out.time[n]! - delays[d]!;
       n++;
     }
     out.length = n;
+    for (let from = 0; from < n; ) {
+      const to = this.followGroup(from, n);
+      this.assign(out, from, to);
+      from = to;
+    }
     this.moveAnchor(shift + (batch.dt[size - 1] ?? 0));
+  }
+
+  /** Corrects the clock by detections from `from` on, if it can. @returns where they end */
+  private followGroup(from: number, n: number): number {
+    const { clock, times } = this;
+    // Before the stretch that the clock was found on it is only extended, not corrected.
+    const known = clock.fraction + (this.firstClock.pulse - clock.pulse - 0.5) * clock.period;
+    if (times[from]! < known) {
+      let to = from + 1;
+      while (to < n && times[to]! < known) to++;
+      return to;
+    }
+    let size = groupDetections;
+    let to = this.groupEnd(from, n, size);
+    let seen = this.measure(from, to);
+    while (!seen && size < largestGroup && to < n && to - from === size) {
+      size *= 2;
+      to = this.groupEnd(from, n, size);
+      seen = this.measure(from, to);
+    }
+    if (seen) {
+      this.correct(seen);
+      this.pending = [];
+    } else if (to < n) this.pending = [];
+    else {
+      const last = times[to - 1]!;
+      for (let i = from; i < to; i++) this.pending.push(times[i]!);
+      this.pending = this.pending.filter((t) => t > last - forgetPs).slice(-largestGroup);
+    }
+    return to;
+  }
+
+  private groupEnd(from: number, n: number, size: number): number {
+    const last = Math.min(n, from + size);
+    for (let i = from + 1; i < last; i++) {
+      const step = this.times[i]! - this.times[i - 1]!;
+      if (this.spacing > 0 && step > silence * this.spacing) return i;
+      this.spacing += 0.002 * (step - this.spacing);
+    }
+    return last;
+  }
+
+  private measure(from: number, to: number): Measured | undefined {
+    const { clock, halfWidth, pending, filter, share } = this;
+    const size = pending.length + to - from;
+    const times = new Float64Array(size);
+    times.set(pending);
+    times.set(this.times.subarray(from, to), pending.length);
+    return measurePulses(times, clock, filter, halfWidth, usualShare * share * size);
+  }
+
+  private assign(out: GatedBatch, from: number, to: number): void {
+    const { clock, halfWidth, binPs } = this;
+    const state = this.filter.state;
+    const half = this.histogram[0]!.length / 2;
+    for (let i = from; i < to; i++) {
+      const t = this.times[i]!;
+      const rest = t - clock.fraction - offsetAt(state, t);
+      const k = Math.round(rest / clock.period);
+      const residual = rest - k * clock.period;
+      const bin = Math.floor(residual / binPs + half);
+      if (bin >= 0 && bin < 2 * half) this.histogram[out.detector[i]!]![bin]!++;
+      const inside = Math.abs(residual) <= halfWidth;
+      out.slot[i] = inside ? clock.pulse + k : Number.NaN;
+      if (inside) this.inside++;
+      else this.outside++;
+    }
   }
 
   /** Offset of pulse 0 and period over all that was gated, from a straight line through the corrections. */
@@ -182,29 +231,22 @@ export class PulseTracker {
       .map(({ pulse, offsetPs }) => ({ seconds: (pulse * this.firstClock.period) / 1e12, offsetPs }));
   }
 
-  private aboveNoise(): boolean {
-    const share = Math.min(1, (2 * this.halfWidth) / this.clock.period);
-    const flat = this.passed * share;
-    return this.counted >= flat + trackSigmas * Math.sqrt(flat * (1 - share)) && this.counted > trackSigmas;
-  }
-
-  private forget(now: number): void {
-    this.deviation = 0;
-    this.counted = 0;
-    this.passed = 0;
-    this.since = now;
-  }
-
-  private correct(t: number, k: number): void {
-    const { clock, firstClock } = this;
-    const mean = this.deviation / this.counted;
-    const pulsesSince = Math.max(1, (t - this.since) / clock.period);
-    // Where the detections say pulse clock.pulse + k is, against the first clock.
+  private correct(seen: Measured): void {
+    const { clock, firstClock, filter } = this;
+    filter.predict(seen.at);
+    const to = filter.state;
+    const seenOffset = offsetAt(seen.state, seen.at) + seen.offset;
+    filter.seeOffset(seenOffset - to.offset, seen.offsetVariance);
+    if (Number.isFinite(seen.driftVariance)) {
+      const drift = seen.state.drift + seen.state.rate * (seen.at - seen.state.at) + seen.drift;
+      filter.seeDrift(drift - filter.state.drift, seen.driftVariance);
+    }
+    // Where the detections say a pulse is, against the first clock.
+    const k = (seen.at - clock.fraction) / clock.period;
     const relative = clock.pulse - firstClock.pulse + k;
     const now = Number(clock.time - firstClock.time) + clock.fraction - firstClock.fraction;
-    const seen = now + k * clock.period + mean;
-    const delta = seen - relative * firstClock.period;
-    const weight = this.counted;
+    const delta = now + k * clock.period + seenOffset - relative * firstClock.period;
+    const weight = seen.counted;
     const values = [weight, weight * relative, weight * relative * relative, weight * delta, weight * relative * delta];
     values.forEach((value, i) => {
       this.fit[i]! += value;
@@ -212,10 +254,11 @@ export class PulseTracker {
     this.track.push({ pulse: relative, offsetPs: delta });
     if (this.track.length > 20_000)
       this.track.splice(0, this.track.length, ...this.track.filter((_, i) => i % 2 === 0));
-    const before = clock.period;
-    clock.period += (periodGain * mean) / pulsesSince;
-    // The period turns about the pulse just seen, not about the anchor.
-    clock.fraction += phaseGain * mean - k * (clock.period - before);
+    const { offset, drift } = filter.fold();
+    clock.fraction += offset - drift * (seen.at - clock.fraction);
+    clock.period *= 1 + drift;
+    const share = seen.counted / seen.size;
+    this.share = this.share > 0 ? 0.8 * this.share + 0.2 * share : share;
   }
 
   private moveAnchor(last: number): void {
@@ -227,6 +270,7 @@ export class PulseTracker {
     clock.time += BigInt(whole);
     clock.fraction = step - whole;
     clock.pulse += k;
-    this.since -= k * clock.period;
+    this.filter.shift(whole);
+    this.pending = this.pending.map((t) => t - whole);
   }
 }

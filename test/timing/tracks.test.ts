@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { entangled, type Settings, type Sifted, siftPairs } from "./runs.js";
+import { entangled, prepared, type Settings, type Sifted, siftPairs, siftPulses } from "./runs.js";
 
 const slow = process.env.QKD_SLOW !== undefined;
 const seeds = slow ? [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [2];
@@ -52,6 +52,14 @@ describe.each(seeds)("seed %i", (seed) => {
     "pairs: %s",
     async (_, seconds, simulation) => {
       judge(await siftPairs(entangled(simulation), { seconds, seed, folder }));
+    },
+    120_000,
+  );
+
+  test.each(cases)(
+    "pulses: %s",
+    async (_, seconds, simulation) => {
+      judge(await siftPulses(prepared(simulation), { seconds, seed, folder }));
     },
     120_000,
   );
