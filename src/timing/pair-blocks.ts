@@ -17,6 +17,7 @@ export interface EventBlock {
 }
 
 /**
+ * Blocks without events are left out, but for the first: a long pause costs nothing.
  * @param boundary clock time at which block `index` starts; events before block 0 are left out
  * @param togetherPs clicks this close to an accepted one belong to its slot
  */
@@ -29,6 +30,7 @@ export async function* eventBlocks(
   const dead = new DeadTime(deadTimePs);
   let draft = new Draft(0, boundary(0));
   let end = Number(boundary(1) - draft.start);
+  if (!(end > 0)) throw new RangeError("a block needs a length");
   let group = 0;
   let last = Number.NEGATIVE_INFINITY;
   for await (const { base, dt, detector } of events) {
@@ -36,13 +38,15 @@ export async function* eventBlocks(
     for (let i = 0; i < dt.length; i++) {
       let t = shift + dt[i]!;
       while (t >= end) {
-        yield draft.done();
-        const step = end;
-        draft = new Draft(draft.index + 1, boundary(draft.index + 1));
+        if (!draft.empty || draft.index === 0) yield draft.done();
+        // Boundaries are evenly spaced but for rounding by 1 ps: far ahead, and never too far.
+        const index = draft.index + Math.max(1, Math.floor(t / (end + 1)) - 1);
+        const step = Number(boundary(index) - draft.start);
+        draft = new Draft(index, boundary(index));
         end = Number(boundary(draft.index + 1) - draft.start);
         dead.shift(step);
         last -= step;
-        shift -= step;
+        shift = Number(base - draft.start);
         t = shift + dt[i]!;
       }
       if (t - last > togetherPs) group++;

@@ -83,7 +83,7 @@ export interface CalibrationClicks {
   readonly exclusive: number;
 }
 
-const decimal = z.string().regex(/^-?\d{1,30}$/);
+const decimal = z.string().regex(/^-?\d{1,20}$/);
 const coarseSchema = z.strictObject({ base: decimal, first: decimal, count: wireCount, times: wireBytes });
 const segmentSchema = z.strictObject({
   reason: z.enum(["NO_DETECTIONS", "NO_LOCK", "NEXT"]).nullable(),
@@ -91,13 +91,16 @@ const segmentSchema = z.strictObject({
   to: decimal,
 });
 const disclosedSchema = z.strictObject({ base: decimal, count: wireCount, times: wireBytes, detectors: wireBytes });
+/** No clock is worse; bounds what a peer can say. */
+const mostDrift = 1e-3;
+const mostPs = 1e9;
 const lockSchema = z.strictObject({
   reason: z.enum(["NO_DETECTIONS", "NO_LOCK"]).nullable(),
   offset: decimal,
-  drift: z.number(),
+  drift: z.number().min(-mostDrift).max(mostDrift),
   reference: decimal,
-  halfWidthPs: z.number().positive(),
-  delays: z.array(z.number()).max(64),
+  halfWidthPs: z.number().positive().max(mostPs),
+  delays: z.array(z.number().min(-mostPs).max(mostPs)).max(64),
 });
 
 export async function acquirePairsAsBob(

@@ -47,10 +47,10 @@ export interface AlicePulses {
 const slotsSchema = z.strictObject({
   count: wireCount,
   slots: wireBytes,
-  guess: z.number(),
+  guess: z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
   reason: z.string().nullable(),
 });
-const shiftSchema = z.strictObject({ shift: z.number().nullable(), pulses: wireCount });
+const shiftSchema = z.strictObject({ shift: z.int().nullable(), pulses: wireCount });
 
 export async function acquirePulsesAsBob(
   channel: BlockChannel,

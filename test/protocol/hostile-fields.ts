@@ -9,6 +9,7 @@ export const fieldChanges: Record<string, (value: unknown) => unknown> = {
   "a bigint": () => 2n ** 70n,
   negative: () => -1,
   "a half": () => 0.25 + 7,
+  "a long number": (value) => (typeof value === "string" ? `-${"9".repeat(20)}` : undefined),
   text: () => "x".repeat(100_000),
   "a nested list": () => [[[[]]]],
   "a map": () => ({ __proto__: null, length: 2 ** 31 }),
