@@ -70,18 +70,20 @@ async function answer(args: readonly string[]): Promise<{ secretBits: number; bl
   return JSON.parse(out);
 }
 
+/** @param ms one way; timers know whole milliseconds, so the two ways may differ by one */
 export async function delaying(target: number, ms: number): Promise<Server> {
-  const late = (from: Socket, to: Socket) => {
-    from.on("data", (chunk) => setTimeout(() => to.destroyed || to.write(chunk), ms));
-    from.on("end", () => setTimeout(() => to.end(), ms));
+  const late = (from: Socket, to: Socket, delay: number) => {
+    const then = (what: () => void) => (delay > 0 ? void setTimeout(what, delay) : what());
+    from.on("data", (chunk) => then(() => to.destroyed || to.write(chunk)));
+    from.on("end", () => then(() => to.end()));
     from.on("error", () => to.destroy());
-    from.on("close", () => setTimeout(() => to.destroy(), ms));
+    from.on("close", () => then(() => to.destroy()));
   };
   const server = createServer((caller) => {
     const listener = connect(target, "127.0.0.1");
     for (const socket of [caller, listener]) socket.setNoDelay(true);
-    late(caller, listener);
-    late(listener, caller);
+    late(caller, listener, Math.ceil(ms));
+    late(listener, caller, Math.floor(ms));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -13,10 +13,13 @@ const input: AutoInput = {
   qber: 0.01,
   accounting: "pattern-public",
   roundTripSeconds: 0.001,
-  bitsInFlight: 128e6,
+  bits: 128e6,
   yieldPerBit: 0.8,
-  ldpc: { efficiency: 1.17, bitsPerSecond: 40e6, roundTrips: 2 },
-  cascade: { efficiency: 1.04, bitsPerSecond: 500e6, roundTrips: 116 },
+  candidates: [
+    { method: "ldpc", mode: "throughput", efficiency: 1.17, bitsPerSecond: 40e6, roundTrips: 2 },
+    { method: "ldpc", mode: "efficiency", efficiency: 1.1, bitsPerSecond: 8e6, roundTrips: 12 },
+    { method: "cascade", efficiency: 1.04, bitsPerSecond: 500e6, roundTrips: 116, lanes: 16 },
+  ],
 };
 
 describe("auto", () => {
@@ -25,7 +28,13 @@ describe("auto", () => {
     expect(chooseMethod({ ...input, roundTripSeconds: 0.1 }).method).toBe("ldpc");
   });
   it("takes LDPC when few bits are in flight", () => {
-    expect(chooseMethod({ ...input, roundTripSeconds: 0.01, bitsInFlight: 16e6 }).method).toBe("ldpc");
+    expect(chooseMethod({ ...input, roundTripSeconds: 0.01, bits: 16e6 }).method).toBe("ldpc");
+  });
+  it("takes the tighter LDPC where Cascade is too slow and cores are fast", () => {
+    const candidates = input.candidates.map((one) => ({ ...one, bitsPerSecond: one.method === "ldpc" ? 4e6 : 1e6 }));
+    const choice = chooseMethod({ ...input, candidates, qber: 0.05 });
+    expect(choice).toMatchObject({ method: "ldpc", mode: "efficiency" });
+    expect(Object.keys(choice.secretBitsPerSecond).sort()).toEqual(["cascade", "ldpc efficiency", "ldpc throughput"]);
   });
   it("never considers Cascade under one-way accounting", () => {
     const choice = chooseMethod({ ...input, accounting: "one-way" });
@@ -35,11 +44,17 @@ describe("auto", () => {
 });
 
 describe("auto between two ends", () => {
-  const word = BitString.zeros(20_000);
-  const other = BitString.zeros(20_000);
+  const words = [BitString.zeros(20_000), BitString.zeros(20_000)] as const;
+  const [word, other] = words;
   for (let i = 0; i < word.length; i += 61) other.bytes[i >>> 3]! ^= 1 << (i & 7);
 
-  async function run(roundTripSeconds: number, accounting: Accounting, atBob = roundTripSeconds) {
+  async function run(
+    roundTripSeconds: number,
+    accounting: Accounting,
+    atBob = roundTripSeconds,
+    [word, other]: readonly [BitString, BitString] = words,
+    known = true,
+  ) {
     const { alice: near, bob } = loopbackPair();
     const executor = new InlineExecutor();
     const alice: typeof near = {
@@ -53,10 +68,10 @@ describe("auto between two ends", () => {
     const end = (channel: typeof alice) => ({ channel, executor, ledger: new LeakLedger(), random: systemRandom });
     const options = { qber: 0.0164, mode: "auto", accounting } as const;
     const [, atEnd] = await Promise.all([
-      autoReconciler.asAlice(end(alice), word, { ...options, roundTripSeconds }),
+      autoReconciler.asAlice(end(alice), word, { ...options, ...(known ? { roundTripSeconds } : {}) }),
       autoReconciler.asBob(end(bob), other, { ...options, roundTripSeconds: atBob }),
     ]);
-    expect(atEnd.word.bytes).toEqual(word.bytes);
+    expect(Buffer.compare(atEnd.word.bytes, word.bytes)).toBe(0);
     return atEnd.choice.auto as { method: string; why: string; secretBitsPerSecond?: { cascade?: number } };
   }
 
@@ -65,6 +80,13 @@ describe("auto between two ends", () => {
     const far = await run(0.1, "pattern-public", 0);
     expect(far.method).toBe("ldpc");
     expect(far.secretBitsPerSecond?.cascade).toBeGreaterThan(0);
+  });
+
+  it("asks for an echo where it does not know the round trip", async () => {
+    const [long, noisy] = [BitString.zeros(2 ** 24), BitString.zeros(2 ** 24)];
+    for (let i = 0; i < long.length; i += 61) noisy.bytes[i >>> 3]! |= 1 << (i & 7);
+    expect((await run(0, "pattern-public", 0, [long, noisy], false)).method).toBe("cascade");
+    expect((await run(0.1, "pattern-public", 0, words, false)).method).toBe("ldpc");
   });
 
   it("stays with LDPC under one-way accounting and says why", async () => {
@@ -77,10 +99,21 @@ describe("auto between two ends", () => {
     const options = { qber: 0.02, mode: "auto", accounting: "pattern-public" } as const;
     const asked = expect(autoReconciler.asBob(context, word, options)).rejects.toHaveProperty("code");
     for (let i = 0; i < 2; i++) {
-      await alice.send("reconcile-echo", {});
+      await alice.send("reconcile-method", { method: "echo" });
       await alice.receive("reconcile-echo", z.strictObject({}));
     }
     await alice.send("reconcile-method", { method: "winnow" });
+    await asked;
+  });
+
+  it("Bob refuses echoes without end", async () => {
+    const { alice, bob } = loopbackPair();
+    const context = { channel: bob, executor: new InlineExecutor(), ledger: new LeakLedger(), random: systemRandom };
+    const options = { qber: 0.02, mode: "auto", accounting: "pattern-public" } as const;
+    const asked = expect(autoReconciler.asBob(context, word, options)).rejects.toMatchObject({
+      code: "CHANNEL_MESSAGE_INVALID",
+    });
+    for (let i = 0; i < 3; i++) await alice.send("reconcile-method", { method: "echo" });
     await asked;
   });
 });

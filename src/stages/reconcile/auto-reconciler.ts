@@ -1,110 +1,173 @@
 /**
  * `method: auto`: Alice chooses LDPC or Cascade for each block by what she expects of both (auto.ts) and says so; Bob
- * follows. The round trip is the shorter of what the session's start took, which includes writing to the disk, and two
- * echoes. Her expectation starts from what was measured here (README, figures) and follows what this process measures;
- * round trips of a block are its own, so bits in flight are the block's, for Cascade at most a wave's.
+ * follows. Where the link's mode is `auto` too, so is LDPC's. The round trip is what the session's start took, which
+ * includes writing to the disk, or an echo: asked for only where a shorter round trip would change the choice, as it
+ * costs one. Her expectation starts from what was measured here (README, figures) and follows what this process measures.
  */
 import { z } from "zod";
 import type { BitString } from "../../bits.js";
+import { QkdError } from "../../errors.js";
 import { entropy } from "../../security/index.js";
 import type { Executor } from "../../workers/executor.js";
-import { type AutoChoice, chooseMethod, type MethodModel } from "./auto.js";
+import { type AutoChoice, type Candidate, chooseMethod, coreSeconds, nameOf } from "./auto.js";
 import { cascadeReconciler } from "./cascade.js";
+import { lanesFor, planFrames, planWaves } from "./cascade-frames.js";
 import { ldpcReconciler } from "./ldpc.js";
-import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
+import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler, ReconciliationMode } from "./types.js";
 
 const echoSchema = z.strictObject({});
-const echoes = 2;
-const methodSchema = z.strictObject({ method: z.enum(["ldpc", "cascade"]) });
+const mostEchoes = 2;
+/** The session's start measures at most so much too much. */
+const startSeconds = 0.05;
+const unknownSeconds = 10;
+const modes = ["auto", "throughput", "efficiency"] as const;
+const methodSchema = z.union([
+  z.strictObject({ method: z.enum(["echo", "cascade"]) }),
+  z.strictObject({ method: z.literal("ldpc"), mode: z.enum(modes) }),
+]);
 const methods = { ldpc: ldpcReconciler, cascade: cascadeReconciler } as const;
-type Method = keyof typeof methods;
 
-/** QBER, then efficiency, of both methods as measured; between them linear. */
-const efficiencies = {
-  cascade: { 0.005: 1.037, 0.01: 1.036, 0.03: 1.04, 0.05: 1.052, 0.08: 1.065, 0.11: 1.074 },
-  throughput: { 0.005: 1.26, 0.01: 1.21, 0.02: 1.175, 0.05: 1.15, 0.08: 1.146 },
-  efficiency: { 0.005: 1.13, 0.01: 1.107, 0.02: 1.093, 0.05: 1.085, 0.08: 1.086 },
-} as const;
-/** Bits a second of the slower end, before this process has measured its own. */
-const firstSpeeds = { cascade: 120e6, throughput: 35e6, efficiency: 6e6 } as const;
-const waveBits = 32 * 2 ** 18;
-const roundTrips = { cascade: 120, throughput: 2, efficiency: 8 } as const;
-
-const measured = new WeakMap<Executor, Map<Method, number>>();
-
-export const autoReconciler: Reconciler = {
-  async asAlice(context, word, options) {
-    if (options.accounting === "one-way") return withChoice(ldpcReconciler, "asAlice", context, word, options);
-    const measuredOptions = { ...options, roundTripSeconds: await roundTrip(context, options) };
-    const choice = choose(context, word, measuredOptions);
-    await context.channel.send("reconcile-method", { method: choice.method });
-    return withChoice(methods[choice.method], "asAlice", context, word, measuredOptions, choice);
+/** QBER, then what was measured here; between two, linear. */
+interface Expected {
+  readonly efficiency: Readonly<Record<number, number>>;
+  /** Bits a second of the slower end, LDPC's a worker, before this process has measured its own. */
+  readonly speed: Readonly<Record<number, number>>;
+  /** Of a wave or of the block. */
+  readonly roundTrips: Readonly<Record<number, number>>;
+}
+const cascadeExpected: Expected = {
+  efficiency: { 0.005: 1.037, 0.01: 1.036, 0.03: 1.04, 0.05: 1.052, 0.08: 1.065, 0.11: 1.074 },
+  speed: { 0.01: 120e6, 0.03: 100e6, 0.05: 90e6, 0.08: 60e6 },
+  roundTrips: { 0.005: 160, 0.01: 138, 0.03: 145, 0.05: 92 },
+};
+const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
+  throughput: {
+    efficiency: { 0.005: 1.26, 0.01: 1.207, 0.03: 1.167, 0.05: 1.15, 0.08: 1.147 },
+    speed: { 0.01: 45e6, 0.08: 40e6 },
+    roundTrips: { 0.01: 1.5 },
   },
-  async asBob(context, word, options) {
-    if (options.accounting === "one-way") return withChoice(ldpcReconciler, "asBob", context, word, options);
-    for (let i = 0; i < echoes; i++) {
-      await context.channel.receive("reconcile-echo", echoSchema);
-      await context.channel.send("reconcile-echo", {});
-    }
-    const { method } = await context.channel.receive("reconcile-method", methodSchema);
-    return withChoice(methods[method], "asBob", context, word, options, { ...choose(context, word, options), method });
+  auto: {
+    efficiency: { 0.005: 1.15, 0.01: 1.141, 0.03: 1.112, 0.08: 1.102 },
+    speed: { 0.01: 13e6, 0.03: 16e6, 0.08: 9e6 },
+    roundTrips: { 0.01: 7, 0.03: 5, 0.08: 7 },
+  },
+  efficiency: {
+    efficiency: { 0.005: 1.13, 0.01: 1.104, 0.02: 1.093, 0.05: 1.085, 0.08: 1.086 },
+    speed: { 0.01: 4e6 },
+    roundTrips: { 0.01: 12 },
   },
 };
 
-async function roundTrip({ channel }: ReconcileContext, options: ReconcileOptions): Promise<number> {
-  let least = options.roundTripSeconds ?? Number.POSITIVE_INFINITY;
-  for (let i = 0; i < echoes; i++) {
+/** Of each candidate by name, what this process has seen. */
+const measured = new WeakMap<Executor, Map<string, number>>();
+
+export const autoReconciler: Reconciler = {
+  async asAlice(context, word, options) {
+    if (options.accounting === "one-way") return withChoice("asAlice", context, word, options, oneWay);
+    const choice = await decide(context, word, options);
+    const { method, mode, roundTripSeconds = 0 } = choice;
+    await context.channel.send("reconcile-method", method === "ldpc" ? { method, mode } : { method });
+    return withChoice("asAlice", context, word, { ...options, roundTripSeconds }, choice);
+  },
+  async asBob(context, word, options) {
+    if (options.accounting === "one-way") return withChoice("asBob", context, word, options, oneWay);
+    const next = () => context.channel.receive("reconcile-method", methodSchema);
+    let said = await next();
+    for (let i = 0; i < mostEchoes && said.method === "echo"; i++) {
+      await context.channel.send("reconcile-echo", {});
+      said = await next();
+    }
+    if (said.method === "echo") throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice asks for an echo too many.");
+    const choice = { ...choose(context, word, options), mode: undefined, ...said, method: said.method };
+    return withChoice("asBob", context, word, options, choice);
+  },
+};
+
+const oneWay = { method: "ldpc", why: "one-way accounting excludes Cascade" } as const;
+
+async function decide(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<AutoChoice> {
+  const { channel } = context;
+  let longest = options.roundTripSeconds ?? unknownSeconds;
+  let shortest = options.roundTripSeconds === undefined ? 0 : Math.max(0, longest - startSeconds);
+  for (let i = 0; ; i++) {
+    const choice = choose(context, word, { ...options, roundTripSeconds: longest });
+    const other = choose(context, word, { ...options, roundTripSeconds: shortest });
+    if (i === mostEchoes || nameOf(choice) === nameOf(other)) return choice;
     const began = performance.now();
-    await channel.send("reconcile-echo", {});
+    await channel.send("reconcile-method", { method: "echo" });
     await channel.receive("reconcile-echo", echoSchema);
-    least = Math.min(least, (performance.now() - began) / 1000);
+    longest = Math.min(longest, (performance.now() - began) / 1000);
+    // Bob may have had something else to do first.
+    shortest = longest / 2;
   }
-  return least;
 }
 
 function choose(context: ReconcileContext, word: BitString, options: ReconcileOptions): AutoChoice {
   const speeds = measured.get(context.executor);
-  const { qber, accounting, roundTripSeconds = 0 } = options;
-  const ldpcMode = options.mode === "efficiency" ? "efficiency" : "throughput";
-  const model = (kind: keyof typeof efficiencies, method: Method): MethodModel => ({
-    efficiency: between(efficiencies[kind], qber),
-    bitsPerSecond: speeds?.get(method) ?? firstSpeeds[kind],
-    roundTrips: roundTrips[kind] * (method === "cascade" ? Math.max(1, word.length / waveBits) : 1),
+  const { qber, accounting, mode, roundTripSeconds = 0 } = options;
+  const candidate = (
+    expected: Expected,
+    named: Pick<Candidate, "method" | "mode">,
+    { workers = 1, cycles = 1, lanes = 1 },
+  ): Candidate => ({
+    ...named,
+    efficiency: between(expected.efficiency, qber),
+    bitsPerSecond: speeds?.get(nameOf(named)) ?? workers * between(expected.speed, qber),
+    roundTrips: cycles * between(expected.roundTrips, qber),
+    lanes,
   });
+  const lanes = lanesFor({ roundTripSeconds });
+  const waves = Math.max(1, planWaves(planFrames(word.length).words.length, lanes).length);
+  const { workers } = context.executor;
   return chooseMethod({
     qber,
     accounting,
     roundTripSeconds,
-    bitsInFlight: word.length,
+    bits: word.length,
     yieldPerBit: 1 - entropy(Math.min(0.5, qber)),
-    ldpc: model(ldpcMode, "ldpc"),
-    cascade: model("cascade", "cascade"),
+    candidates: [
+      candidate(
+        cascadeExpected,
+        { method: "cascade" },
+        { cycles: Math.ceil(waves / lanes), lanes: Math.min(lanes, waves) },
+      ),
+      ...modes
+        .filter((one) => mode === "auto" || one === mode)
+        .map((one) => candidate(ldpcExpected[one], { method: "ldpc", mode: one }, { workers })),
+    ],
   });
 }
 
+type Chosen = Omit<AutoChoice, "mode" | "secretBitsPerSecond"> & {
+  readonly mode?: ReconciliationMode | undefined;
+  readonly secretBitsPerSecond?: AutoChoice["secretBitsPerSecond"];
+};
+
 async function withChoice(
-  reconciler: Reconciler,
   half: keyof Reconciler,
   context: ReconcileContext,
   word: BitString,
   options: ReconcileOptions,
-  choice?: AutoChoice,
+  auto: Chosen,
 ): Promise<ReconcileOutcome> {
+  const { method, mode = options.mode } = auto;
   const began = performance.now();
-  const outcome = await reconciler[half](context, word, options);
-  const seconds = (performance.now() - began) / 1000 - outcome.rounds * (options.roundTripSeconds ?? 0);
-  const method: Method = reconciler === cascadeReconciler ? "cascade" : "ldpc";
-  // Short blocks measure the start of workers and the other blocks' work, not the decoder.
-  if (word.length > 2 ** 18 && seconds > 0) learn(context.executor, method, word.length / seconds);
-  const auto = choice ?? { method, why: "one-way accounting excludes Cascade" };
+  const outcome = await methods[method][half](context, word, { ...options, mode });
+  const seconds = (performance.now() - began) / 1000;
+  const lanes = typeof outcome.choice.lanes === "number" ? Math.max(1, outcome.choice.lanes) : 1;
+  const trips = method === "cascade" ? outcome.rounds / lanes : outcome.rounds + 1;
+  const core = coreSeconds(seconds, trips * (options.roundTripSeconds ?? 0), lanes);
+  // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
+  if (word.length > 2 ** 18 && core > seconds / 4)
+    learn(context.executor, nameOf(method === "ldpc" ? { method, mode } : { method }), word.length / core);
   return { ...outcome, choice: { ...outcome.choice, auto } };
 }
 
-function learn(executor: Executor, method: Method, speed: number): void {
-  const speeds = measured.get(executor) ?? new Map<Method, number>();
+function learn(executor: Executor, name: string, speed: number): void {
+  const speeds = measured.get(executor) ?? new Map<string, number>();
   measured.set(executor, speeds);
-  const known = speeds.get(method);
-  speeds.set(method, known === undefined ? speed : 0.7 * known + 0.3 * speed);
+  const known = speeds.get(name);
+  speeds.set(name, known === undefined ? speed : 0.7 * known + 0.3 * speed);
 }
 
 function between(points: Readonly<Record<number, number>>, x: number): number {

@@ -1,53 +1,75 @@
 /**
- * Chooses LDPC or Cascade for the next block: most secret bits a second. A method's rate is the slower of its decoder
- * and, for Cascade, D/(R·RTT) with D bits in flight and R round trips (KERNELS.md E); what it leaves a bit is
+ * Chooses the method for the next block, and LDPC's mode where the link leaves it open: most secret bits a second. A
+ * block of n bits takes max(C, W + C/L) seconds: C of the slower end's core, W waiting for answers, L turns that overlap
+ * (Cascade's lanes; KERNELS.md E: D bits in flight and R round trips carry D/(R·RTT)). What is left of a bit is
  * yield − f·h(Q). The accounting is given, never chosen: one-way leaves LDPC alone.
  */
-import type { Accounting } from "./types.js";
+import type { Accounting, ReconciliationMode } from "./types.js";
 
-export interface MethodModel {
+export interface Candidate {
+  readonly method: "ldpc" | "cascade";
+  /** LDPC's. */
+  readonly mode?: ReconciliationMode;
   /** Leakage over n·h(Q). */
   readonly efficiency: number;
   /** Bits of key a second that the slower end's decoder does. */
   readonly bitsPerSecond: number;
+  /** One after the other, for the whole block. */
   readonly roundTrips: number;
+  readonly lanes?: number;
 }
 
 export interface AutoInput {
   readonly qber: number;
   readonly accounting: Accounting;
   readonly roundTripSeconds: number;
-  readonly bitsInFlight: number;
+  readonly bits: number;
   /** Secret bits a sifted bit before leakage (1 − h(φ) at most), under this accounting. */
   readonly yieldPerBit: number;
-  readonly ldpc: MethodModel;
-  readonly cascade: MethodModel;
+  readonly candidates: readonly Candidate[];
 }
 
 export interface AutoChoice {
   readonly method: "ldpc" | "cascade";
+  readonly mode?: ReconciliationMode;
   readonly why: string;
-  /** Expected secret bits a second; Cascade is absent where the accounting excludes it. */
-  readonly secretBitsPerSecond: { readonly ldpc: number; readonly cascade?: number };
+  readonly roundTripSeconds?: number;
+  /** Expected secret bits a second of everything considered: `cascade`, `ldpc` and its mode. */
+  readonly secretBitsPerSecond: Readonly<Record<string, number>>;
 }
 
 export function chooseMethod(input: AutoInput): AutoChoice {
-  const ldpc = secretRate(input, input.ldpc);
-  if (input.accounting === "one-way")
-    return { method: "ldpc", why: "one-way accounting excludes Cascade", secretBitsPerSecond: { ldpc } };
-  const cascade = secretRate(input, input.cascade);
-  const method = cascade > ldpc ? "cascade" : "ldpc";
+  const patternPublic = input.accounting === "pattern-public";
+  const rates = input.candidates
+    .filter(({ method }) => patternPublic || method === "ldpc")
+    .map((candidate) => ({ candidate, rate: secretRate(input, candidate) }))
+    .sort((a, b) => b.rate - a.rate);
+  const { method, mode } = rates[0]!.candidate;
   return {
     method,
-    why: `${method} is expected to leave more secret bits a second`,
-    secretBitsPerSecond: { ldpc, cascade },
+    ...(mode ? { mode } : {}),
+    why: patternPublic
+      ? `${method} is expected to leave most secret bits a second`
+      : "one-way accounting excludes Cascade",
+    roundTripSeconds: input.roundTripSeconds,
+    secretBitsPerSecond: Object.fromEntries(rates.map(({ candidate, rate }) => [nameOf(candidate), rate])),
   };
 }
 
-function secretRate({ qber, yieldPerBit, roundTripSeconds, bitsInFlight }: AutoInput, method: MethodModel): number {
-  const waiting = method.roundTrips * roundTripSeconds;
-  const rate = waiting > 0 ? Math.min(method.bitsPerSecond, bitsInFlight / waiting) : method.bitsPerSecond;
-  return rate * Math.max(0, yieldPerBit - method.efficiency * entropy(qber));
+export function nameOf({ method, mode }: Pick<Candidate, "method" | "mode">): string {
+  return mode ? `${method} ${mode}` : method;
+}
+
+function secretRate({ qber, yieldPerBit, roundTripSeconds, bits }: AutoInput, candidate: Candidate): number {
+  const { bitsPerSecond, roundTrips, lanes = 1, efficiency } = candidate;
+  const core = bits / bitsPerSecond;
+  const seconds = Math.max(core, roundTrips * roundTripSeconds + core / lanes);
+  return seconds > 0 ? (bits / seconds) * Math.max(0, yieldPerBit - efficiency * entropy(qber)) : 0;
+}
+
+/** Core seconds of a block that took so long; the inverse of the above. */
+export function coreSeconds(seconds: number, waiting: number, lanes: number): number {
+  return Math.min(seconds, (seconds - waiting) * lanes);
 }
 
 function entropy(q: number): number {
