@@ -12,8 +12,9 @@ export interface CoarseOffset {
   readonly offset: number;
   readonly at: number;
   readonly z: number;
-  /** Relative drift of b there, ± a step of those tried, and its change a picosecond. */
+  /** Relative drift of b there, ± its reach, and its change a picosecond. */
   readonly drift: number;
+  readonly driftReach: number;
   readonly rate: number;
   /** Pairs in the peak. */
   readonly pairs: number;
@@ -25,6 +26,8 @@ const size = 1 << 19;
  * peak the others are tried on the same window, since a strong peak shows through at the wrong drift.
  */
 const usualDrift = [0];
+/** What each of them sees to either side. */
+const largestDrift = 12e-6;
 const largeDrifts = [-24e-6, 24e-6, -48e-6, 48e-6, -72e-6, 72e-6];
 
 /** Sigmas that a lag must exceed where several millions are tried. */
@@ -87,7 +90,7 @@ function searchWindows(
           const rare = poissonTail(found.top + chance, chance) + Math.log(lagsTried) < Math.log(falseLockProbability);
           if (!rare || found.z <= needed || found.z <= (best?.z ?? 0)) continue;
           const offset = origin - (start + found.lag * binPs);
-          best = { offset, at: origin, z: found.z, drift, rate: 0, pairs: found.top };
+          best = { offset, at: origin, z: found.z, drift, driftReach: largestDrift, rate: 0, pairs: found.top };
         }
       }
     };
@@ -101,53 +104,76 @@ function searchWindows(
 
 const slices = 64;
 const bendBins = 48;
-const [bendDrifts, bendDriftStep] = [8, 2e-6];
-const [bendRates, bendRateStep] = [6, 2.5e-18];
+/** Of the drift, in half bins over the window; changes of the drift up to 15 ppm/s, in quarters of a bin's bow. */
+const bendDrifts = 9;
+const largestRate = 15e-18;
+/** A changing drift is believed where it gathers more than this many roots of the count. */
+const rateSigmas = 0.5;
 
 /**
- * Drift and its change about the peak, over a window of b: differences by slice of time and bin, summed along parabolas.
- * A pass changes its drift by several ppm within the window, and the stretch looked at next may lie a second away.
+ * Drift and its change about the peak, over the overlap within b's window: differences by slice of time and bin, summed
+ * along parabolas. A pass changes its drift by several ppm there, and the stretch looked at next may lie a second away.
  */
 function bend(a: Float64Array, b: Float64Array, coarse: CoarseOffset, binPs: number): CoarseOffset {
-  const span = (size / 2) * binPs;
-  const middle = coarse.at + span / 2;
+  const from = Math.max(coarse.at, a[0]! + coarse.offset);
+  const to = Math.min(coarse.at + (size / 2) * binPs, b[b.length - 1]!, a[a.length - 1]! + coarse.offset);
+  const span = Math.max(binPs, to - from);
+  const middle = from + span / 2;
   const reach = (bendBins / 2) * binPs;
   const counts = Array.from({ length: slices }, () => new Float64Array(bendBins));
-  let j = 0;
-  for (let k = 0; k < b.length; k++) {
-    const t = b[k]! - coarse.at;
-    if (t >= span) break;
-    const center = b[k]! - coarse.offset - coarse.drift * t;
-    if (k === 0) j = lowerBound(a, center - reach);
+  const first = lowerBound(b, from);
+  let j = lowerBound(a, from - coarse.offset - coarse.drift * (from - coarse.at) - reach);
+  for (let k = first; k < b.length && b[k]! < from + span; k++) {
+    const center = b[k]! - coarse.offset - coarse.drift * (b[k]! - coarse.at);
     while (j < a.length && a[j]! < center - reach) j++;
-    const slice = counts[Math.floor((t / span) * slices)]!;
+    const slice = counts[Math.floor(((b[k]! - from) / span) * slices)]!;
     for (let i = j; i < a.length && a[i]! < center + reach; i++) slice[Math.floor((center + reach - a[i]!) / binPs)]!++;
   }
+  const driftStep = binPs / 2 / span;
+  const rateStep = (2 * binPs) / span ** 2;
+  const rates = Math.floor(largestRate / rateStep);
   let best = { sum: 0, bin: bendBins / 2, drift: 0, rate: 0 };
-  for (let d = -bendDrifts; d <= bendDrifts; d++)
-    for (let r = -bendRates; r <= bendRates; r++) {
-      const [drift, rate] = [d * bendDriftStep, r * bendRateStep];
-      const sums = new Float64Array(bendBins);
-      for (let s = 0; s < slices; s++) {
-        const t = ((s + 0.5) / slices - 0.5) * span;
-        const shift = Math.round((drift * t + (rate * t * t) / 2) / binPs);
-        const slice = counts[s]!;
-        for (let bin = Math.max(0, -shift); bin < Math.min(bendBins, bendBins - shift); bin++)
-          sums[bin]! += slice[bin + shift]!;
-      }
-      // Half a bin's neighbours each: a peak between two bins is no less a peak.
-      for (let bin = 1; bin + 1 < bendBins; bin++) {
-        const sum = sums[bin]! + (sums[bin - 1]! + sums[bin + 1]!) / 2;
-        if (sum > best.sum) best = { sum, bin, drift, rate };
-      }
-    }
+  for (const r of outward(rates)) {
+    const bent = straightest(counts, { span, binPs, rate: r * rateStep, driftStep });
+    if (bent.sum > best.sum + rateSigmas * Math.sqrt(best.sum)) best = bent;
+  }
   return {
     ...coarse,
     at: middle,
-    offset: coarse.offset + (coarse.drift * span) / 2 + (best.bin + 0.5) * binPs - reach,
+    offset: coarse.offset + coarse.drift * (middle - coarse.at) + (best.bin + 0.5) * binPs - reach,
     drift: coarse.drift + best.drift,
+    driftReach: 4 * driftStep,
     rate: best.rate,
   };
+}
+
+function straightest(
+  counts: readonly Float64Array[],
+  { span, binPs, rate, driftStep }: { span: number; binPs: number; rate: number; driftStep: number },
+) {
+  let best = { sum: 0, bin: bendBins / 2, drift: 0, rate };
+  for (const d of outward(bendDrifts)) {
+    const drift = d * driftStep;
+    const sums = new Float64Array(bendBins);
+    for (let s = 0; s < slices; s++) {
+      const t = ((s + 0.5) / slices - 0.5) * span;
+      const shift = Math.round((drift * t + (rate * t * t) / 2) / binPs);
+      const slice = counts[s]!;
+      for (let bin = Math.max(0, -shift); bin < Math.min(bendBins, bendBins - shift); bin++)
+        sums[bin]! += slice[bin + shift]!;
+    }
+    // Half of each neighbour: a peak between two bins is no less a peak.
+    for (let bin = 1; bin + 1 < bendBins; bin++) {
+      const sum = sums[bin]! + (sums[bin - 1]! + sums[bin + 1]!) / 2;
+      if (sum > best.sum) best = { sum, bin, drift, rate };
+    }
+  }
+  return best;
+}
+
+/** 0, 1, −1, 2, −2 … */
+function outward(most: number): number[] {
+  return Array.from({ length: 2 * most + 1 }, (_, i) => (i % 2 === 1 ? (i + 1) / 2 : -i / 2));
 }
 
 interface Trial {

@@ -43,8 +43,8 @@ const attempts = [
   { start: 0, reach: 10.5e12 },
   { start: 10.5e12, reach: 10.5e12 },
 ] as const;
-/** Beyond the coarse drift. */
-const largestDrift = 14e-6;
+/** Beyond the coarse drift: at least, and at most where the overlap is short. */
+const [leastDrift, largestDrift] = [14e-6, 80e-6];
 /** First events further apart than this come from clocks that were started at unrelated times. */
 const unrelatedPs = 3e13;
 /** How far from Bob's stretch the coarse offset still holds. */
@@ -214,7 +214,7 @@ export async function acquirePairsAsAlice(
     alice: { times: nearby, detector: own.detector },
     bob: { times: bobTimes, detector: disclosed.detectors },
   };
-  const clock = stretchClock(sides, drift, search.found.rate, link);
+  const clock = stretchClock(sides, { ...search.found, drift }, link);
   if (!clock) {
     await channel.send("pairs.lock", {
       reason: "NO_LOCK",
@@ -265,12 +265,12 @@ interface StretchClock {
 /** A line through the first of the disclosed stretch, then followed to its end. */
 function stretchClock(
   { alice, bob }: Parameters<typeof detectorDelays>[0],
-  drift: number,
-  rate: number,
+  { drift, driftReach, rate }: CoarseOffset,
   link: Link,
 ): StretchClock | undefined {
   const straight = bob.times.map((t) => t / (1 + drift));
-  const fine = fineLine(alice.times, straight, 0, 4 * coarseBinPs, largestDrift);
+  const reach = Math.min(largestDrift, Math.max(leastDrift, driftReach));
+  const fine = fineLine(alice.times, straight, 0, 4 * coarseBinPs, reach);
   if (!fine) return undefined;
   const { reference } = fine;
   const offset = (reference + fine.offset) * (1 + drift) - reference;
