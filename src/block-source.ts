@@ -75,7 +75,7 @@ async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Pro
   return {
     locked: true,
     empty: block,
-    facts: () => ({}),
+    facts: () => disclosedPulses(lock.disclosedTo),
   };
 }
 
@@ -95,8 +95,13 @@ async function lockPulses(channel: BlockChannel, link: Link, data: OwnData): Pro
       detections: events.detections,
       clock: pulseClock(lock, link),
       unnamedChannels: [...events.unnamed.keys()],
+      ...disclosedPulses(lock.disclosedTo),
     }),
   };
+}
+
+function disclosedPulses(to: number): Pick<SourceFacts, "disclosed"> {
+  return to > 0 ? { disclosed: { from: "0", to: String(to) } } : {};
 }
 
 function rawPulses(link: Link, block: PulseBlock): RawBlock {

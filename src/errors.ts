@@ -44,7 +44,6 @@ export const errorTable = {
   // timing
   TIMING_SEGMENT_MOVED:
     "Another stretch of events than before would be disclosed for calibration; the run cannot go on.",
-  TIMING_NO_CONTRAST: "The source has one intensity, so that pulses cannot be numbered from the data.",
   // classical channel
   CHANNEL_LISTEN_FAILED: "The address to listen on cannot be had (in use, no permission, unknown host).",
   CHANNEL_CORRUPT: "The connection carries damaged data; it is dropped and made anew.",

@@ -26,7 +26,7 @@ export interface PulseBlock {
 const defaultPulses = 1e10;
 
 export async function* pulseBlocks(lock: BobPulses, events: EventStream, link: Link): AsyncGenerator<PulseBlock> {
-  const { tracker, pulses } = lock;
+  const { tracker, pulses, disclosedTo } = lock;
   const size = link.blocks.pulses ?? defaultPulses;
   const dead = new DeadTime(link.bob.deadTimePs ?? 0);
   const gated = emptyGated();
@@ -38,7 +38,7 @@ export async function* pulseBlocks(lock: BobPulses, events: EventStream, link: L
     for (let i = 0; i < gated.length; i++) {
       const slot = gated.slot[i]!;
       const vetoed = dead.vetoes(gated.time[i]!, slot);
-      if (!(slot >= 0 && slot < pulses)) continue;
+      if (!(slot >= disclosedTo && slot < pulses)) continue;
       while (slot >= draft.first + size) {
         yield draft.done(size, tracker.statistics());
         draft = new Draft(draft.index + 1, size);

@@ -1,11 +1,12 @@
 /**
  * Which pulse is which: Bob's detections lie on the record's strong pulses more often than chance. For a shift k the score
  * is the number of his slots that hit a pulse of the strongest intensity; on the right shift its mean is higher by
- * z = (q − p)·√(D / (p(1 − p))) sigma, p the share of strong pulses, q that among detections.
+ * z = (q − p)·√(D / (p(1 − p))) sigma, p the share of strong pulses, q that among detections. A source of one intensity
+ * has no strong pulses: there a slot scores where the pulse was prepared as Bob found it, on outcomes that he discloses
+ * and throws away.
  *
  * Scores of 32 shifts at once, bit-sliced: 32 successive bits of the record per slot, added by carry-save adders
- * (Harley–Seal), ~0.4 operations a shift and slot. Only public slots and Alice's own intensities are used: nothing of
- * bits or bases.
+ * (Harley–Seal), ~0.4 operations a shift and slot. Only what is public and Alice's own record are used.
  */
 import { falseLockProbability } from "./types.js";
 
@@ -20,26 +21,32 @@ export interface Shift {
 const sieveSlots = 256;
 const sieveSigmas = 4.2;
 
-/** Bit n − first set where pulse n is strong; zeros outside the record. 32 bits of margin behind. */
-export type StrongBits = (first: number, count: number) => Promise<Uint32Array>;
+/** By class of slots: bit n − first set where pulse n scores; zeros outside the record. 32 bits of margin behind. */
+export type ScoringBits = (first: number, count: number) => Promise<readonly Uint32Array[]>;
+
+export interface ClassedSlots {
+  /** Ascending. */
+  readonly slots: Float64Array;
+  readonly classOf: Uint8Array;
+  /** Share of pulses that score, by class. */
+  readonly shares: readonly number[];
+}
 
 /**
- * @param slots ascending  @param low,high shifts to try  @param guess where to begin: found sooner when it is near
- * @param share of strong pulses in the record
+ * @param low,high shifts to try  @param guess where to begin: found sooner when it is near
  */
 export async function findShift(
-  slots: Float64Array,
-  strong: StrongBits,
-  share: number,
+  classed: ClassedSlots,
+  scoring: ScoringBits,
   search: { low: number; high: number; guess: number },
 ): Promise<Shift | undefined> {
-  if (slots.length < sieveSlots) return undefined;
+  if (classed.slots.length < sieveSlots) return undefined;
   const lags = search.high - search.low + 1;
   const needed = Math.sqrt(2 * Math.log(lags / falseLockProbability));
   for (const [from, to] of outward(search, 1 << 19)) {
     let best: Shift | undefined;
-    for (const shift of await sieve(slots.subarray(0, sieveSlots), strong, share, from, to)) {
-      const z = await score(slots, strong, share, shift);
+    for (const shift of await sieve(classed, scoring, from, to)) {
+      const z = await score(classed, scoring, shift);
       if (z > needed && z > (best?.z ?? 0)) best = { shift, z };
     }
     if (best) return best;
@@ -68,17 +75,14 @@ function* outward(
   }
 }
 
-async function sieve(
-  slots: Float64Array,
-  strong: StrongBits,
-  share: number,
-  from: number,
-  to: number,
-): Promise<number[]> {
+async function sieve(classed: ClassedSlots, scoring: ScoringBits, from: number, to: number): Promise<number[]> {
+  const slots = classed.slots.subarray(0, sieveSlots);
   const count = slots.length;
-  const threshold = Math.ceil(count * share + sieveSigmas * Math.sqrt(count * share * (1 - share)));
+  const { mean, sigma } = chance(classed, count);
+  const threshold = Math.ceil(mean + sieveSigmas * sigma);
   const first = slots[0]! + from;
-  const words = await strong(first, slots[count - 1]! - slots[0]! + (to - from) + 64);
+  const bits = await scoring(first, slots[count - 1]! - slots[0]! + (to - from) + 64);
+  const words = Array.from(slots, (_, i) => bits[classed.classOf[i]!]!);
   const offsets = Uint32Array.from(slots, (slot) => slot - slots[0]!);
   const found: number[] = [];
   const planes = new Uint32Array(6);
@@ -86,14 +90,14 @@ async function sieve(
     let [ones, twos, fours] = [0, 0, 0];
     planes.fill(0);
     for (let i = 0; i < count; i += 8) {
-      const x0 = bitsAt(words, offsets[i]! + base);
-      const x1 = bitsAt(words, offsets[i + 1]! + base);
-      const x2 = bitsAt(words, offsets[i + 2]! + base);
-      const x3 = bitsAt(words, offsets[i + 3]! + base);
-      const x4 = bitsAt(words, offsets[i + 4]! + base);
-      const x5 = bitsAt(words, offsets[i + 5]! + base);
-      const x6 = bitsAt(words, offsets[i + 6]! + base);
-      const x7 = bitsAt(words, offsets[i + 7]! + base);
+      const x0 = bitsAt(words[i]!, offsets[i]! + base);
+      const x1 = bitsAt(words[i + 1]!, offsets[i + 1]! + base);
+      const x2 = bitsAt(words[i + 2]!, offsets[i + 2]! + base);
+      const x3 = bitsAt(words[i + 3]!, offsets[i + 3]! + base);
+      const x4 = bitsAt(words[i + 4]!, offsets[i + 4]! + base);
+      const x5 = bitsAt(words[i + 5]!, offsets[i + 5]! + base);
+      const x6 = bitsAt(words[i + 6]!, offsets[i + 6]! + base);
+      const x7 = bitsAt(words[i + 7]!, offsets[i + 7]! + base);
       let u = ones ^ x0;
       const twosA = (ones & x0) | (u & x1);
       ones = u ^ x1;
@@ -123,7 +127,7 @@ async function sieve(
     }
     // Bits below 8 cannot lift a lane over the threshold by more than 7: look closer only where they might.
     let candidates = 0;
-    for (let p = 5; p >= 0 && !candidates; p--) if ((threshold >> (p + 3)) & 1) candidates = planes[p]!;
+    for (let p = 5; p >= 0 && threshold >> (p + 3) <= 1; p--) candidates |= planes[p]!;
     if (!candidates) continue;
     for (let lane = 0; lane < 32 && base + lane <= to - from; lane++) {
       if (!((candidates >>> lane) & 1)) continue;
@@ -135,11 +139,24 @@ async function sieve(
   return found;
 }
 
-async function score(slots: Float64Array, strong: StrongBits, share: number, shift: number): Promise<number> {
-  const words = await strong(slots[0]! + shift, slots[slots.length - 1]! - slots[0]! + 64);
+async function score(classed: ClassedSlots, scoring: ScoringBits, shift: number): Promise<number> {
+  const { slots, classOf } = classed;
+  const bits = await scoring(slots[0]! + shift, slots[slots.length - 1]! - slots[0]! + 64);
   let hits = 0;
-  for (const slot of slots) hits += bitsAt(words, slot - slots[0]!) & 1;
-  return (hits - slots.length * share) / Math.sqrt(slots.length * share * (1 - share));
+  for (let i = 0; i < slots.length; i++) hits += bitsAt(bits[classOf[i]!]!, slots[i]! - slots[0]!) & 1;
+  const { mean, sigma } = chance(classed, slots.length);
+  return (hits - mean) / sigma;
+}
+
+/** Score of a wrong shift over the first `count` slots. */
+function chance({ classOf, shares }: ClassedSlots, count: number): { mean: number; sigma: number } {
+  let [mean, variance] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const share = shares[classOf[i]!]!;
+    mean += share;
+    variance += share * (1 - share);
+  }
+  return { mean, sigma: Math.sqrt(variance) };
 }
 
 /** 32 bits from a bit position. */

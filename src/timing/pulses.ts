@@ -6,7 +6,9 @@
  *   Alice → Bob pulses.shift   which pulse his slot 0 is (pulse-shift.ts), or that there is no lock; pulses in the record
  *
  * Then Bob follows the clock alone (pulse-tracker.ts) and publishes slot numbers only. What is sent here are slots that
- * sifting publishes anyway; Alice's intensities stay home, bits and bases are not used.
+ * sifting publishes anyway; Alice's intensities stay home, bits and bases are not used. Where the source has one intensity
+ * nothing else tells pulses apart: there Bob discloses the outcomes of these first slots, drawn by time alone, and what
+ * was detected up to the last of them makes no key and enters no count (FORMULAS.md 9).
  */
 import { z } from "zod";
 import { decodeSlots, encodeSlots } from "../channel/encoding.js";
@@ -17,7 +19,7 @@ import { QkdError } from "../errors.js";
 import type { Link } from "../link.js";
 import { type Comb, findComb } from "./comb.js";
 import { clockIndex, type DetectorBatch, type EventStream } from "./events.js";
-import { findShift, type StrongBits } from "./pulse-shift.js";
+import { type ClassedSlots, findShift, type ScoringBits } from "./pulse-shift.js";
 import { emptyGated, PulseTracker } from "./pulse-tracker.js";
 import type { NoLock } from "./types.js";
 
@@ -29,6 +31,8 @@ const clockReach = 2e-6;
 const acquireDetections = 200_000;
 const acquirePs = 12e12;
 const shiftSlots = 2000;
+/** Enough where outcomes are disclosed: half of the pulses that were detected score there, against a quarter. */
+const disclosedSlots = 1000;
 /** A gate chosen from the data: this many robust sigmas to each side. */
 const gateSigmas = 5;
 
@@ -37,16 +41,21 @@ export interface BobPulses {
   readonly tracker: PulseTracker;
   /** Pulses in Alice's record. */
   readonly pulses: number;
+  /** Outcomes of pulses before this one were disclosed: they are left out. */
+  readonly disclosedTo: number;
 }
 
 export interface AlicePulses {
   readonly locked: true;
   readonly pulses: number;
+  readonly disclosedTo: number;
 }
 
 const slotsSchema = z.strictObject({
   count: wireCount,
   slots: wireBytes,
+  /** By slot: twice the basis (1 = X) and the bit; empty where intensities number the pulses. */
+  outcomes: wireBytes,
   guess: z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
   reason: z.string().nullable(),
 });
@@ -63,18 +72,19 @@ export async function acquirePulsesAsBob(
   events.checkChannels("bob");
   const acquired = acquire(ahead, link);
   if ("reason" in acquired) {
-    await channel.send("pulses.slots", { count: 0, slots: new Uint8Array(), guess: 0, reason: acquired.reason });
+    const none = new Uint8Array();
+    await channel.send("pulses.slots", { count: 0, slots: none, outcomes: none, guess: 0, reason: acquired.reason });
     await channel.receive("pulses.shift", shiftSchema);
     return acquired;
   }
-  const { slots, tracker, guess } = acquired;
-  const body = { count: slots.length, slots: encodeSlots(slots), guess, reason: null };
+  const { slots, outcomes, tracker, guess } = acquired;
+  const body = { count: slots.length, slots: encodeSlots(slots), outcomes, guess, reason: null };
   await channel.send("pulses.slots", body);
   const { shift, pulses } = await channel.receive("pulses.shift", shiftSchema);
   if (shift === null)
     return { locked: false, reason: "NO_LOCK", details: { step: "pulse numbers", detections: slots.length } };
   tracker.renumber(shift);
-  return { locked: true, tracker, pulses };
+  return { locked: true, tracker, pulses, disclosedTo: disclosedTo(slots, outcomes, shift) };
 }
 
 export async function acquirePulsesAsAlice(
@@ -84,31 +94,56 @@ export async function acquirePulsesAsAlice(
 ): Promise<AlicePulses | NoLock> {
   const bob = await channel.receive("pulses.slots", slotsSchema);
   const slots = decodeSlots(bob.slots, bob.count, Number.MAX_SAFE_INTEGER);
-  const found = bob.reason === null && slots.length > 0 ? await shiftOf(slots, record, link, bob.guess) : undefined;
+  const { outcomes } = bob;
+  if (outcomes.length !== (disclosesOutcomes(link) ? slots.length : 0) || outcomes.some((outcome) => outcome > 3))
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's disclosed outcomes do not fit his slots.");
+  const found =
+    bob.reason === null && slots.length > 0 ? await shiftOf(slots, outcomes, record, link, bob.guess) : undefined;
   await channel.send("pulses.shift", { shift: found?.shift ?? null, pulses: record.pulses });
-  if (found) return { locked: true, pulses: record.pulses };
+  if (found) return { locked: true, pulses: record.pulses, disclosedTo: disclosedTo(slots, outcomes, found.shift) };
   const reason = bob.reason === "NO_DETECTIONS" ? "NO_DETECTIONS" : "NO_LOCK";
   return { locked: false, reason, details: { step: "pulse numbers", detections: slots.length } };
 }
 
-async function shiftOf(slots: Float64Array, record: PreparationRecord, link: Link, guess: number) {
-  const { pulsePeriodPs, intensities } = link.source!;
-  if (intensities.length < 2)
-    throw new QkdError(
-      "TIMING_NO_CONTRAST",
-      "A source with one intensity gives nothing to number pulses by; decoy intensities are needed.",
-      { protocol: link.protocol },
-    );
+/** A source of one intensity has no other contrast than what was prepared. */
+function disclosesOutcomes(link: Link): boolean {
+  return link.source!.intensities.length < 2;
+}
+
+function disclosedTo(slots: Float64Array, outcomes: Uint8Array, shift: number): number {
+  return outcomes.length > 0 ? slots[slots.length - 1]! + shift + 1 : 0;
+}
+
+async function shiftOf(
+  slots: Float64Array,
+  outcomes: Uint8Array,
+  record: PreparationRecord,
+  link: Link,
+  guess: number,
+) {
+  const { pulsePeriodPs, intensities, basisProbability } = link.source!;
   const reach = Math.ceil((largestOffsetSeconds * 1e12) / pulsePeriodPs);
-  return findShift(slots, strongBits(record), intensities[0]!.probability, {
-    low: -slots[0]!,
-    high: Math.min(reach, record.pulses) - slots[0]!,
-    guess,
-  });
+  const search = { low: -slots[0]!, high: Math.min(reach, record.pulses) - slots[0]!, guess };
+  if (!disclosesOutcomes(link)) {
+    const classed = { slots, classOf: new Uint8Array(slots.length), shares: [intensities[0]!.probability] };
+    return findShift(
+      classed,
+      scoringBits(record, (nibble) => (nibble < 4 ? 0 : -1), 1),
+      search,
+    );
+  }
+  const [z, x] = [basisProbability.Z / 2, basisProbability.X / 2];
+  const classed: ClassedSlots = { slots, classOf: outcomes, shares: [z, z, x, x] };
+  return findShift(
+    classed,
+    scoringBits(record, (nibble) => nibble & 3, 4),
+    search,
+  );
 }
 
 interface Acquired {
   readonly slots: Float64Array;
+  readonly outcomes: Uint8Array;
   readonly tracker: PulseTracker;
   /** Likely shift: the pulse train seems to begin here. */
   readonly guess: number;
@@ -135,8 +170,15 @@ function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock
   const tracker = () =>
     new PulseTracker({ time: origin, fraction: phase, pulse: 0, period: comb.period }, delays.relative, halfWidth);
   const from = comb.first;
-  const slots = firstSlots(tracker(), origin, times.subarray(from), detector.subarray(from));
-  return { slots, tracker: tracker(), guess: -Math.round((onset(times) - phase) / comb.period) };
+  const disclose = disclosesOutcomes(link);
+  const first = firstSlots(
+    tracker(),
+    origin,
+    { times: times.subarray(from), detector: detector.subarray(from) },
+    disclose ? disclosedSlots : shiftSlots,
+  );
+  const outcomes = disclose ? first.detector.map((d) => outcomeOf(link.bob.detectors![d]!)) : new Uint8Array();
+  return { slots: first.slots, outcomes, tracker: tracker(), guess: -Math.round((onset(times) - phase) / comb.period) };
 }
 
 function flatten(ahead: readonly DetectorBatch[], origin: bigint) {
@@ -217,19 +259,31 @@ function chooseHalfWidth(
 }
 
 /** By a tracker of their own: on sparse links they span more than one straight line does. */
-function firstSlots(tracker: PulseTracker, base: bigint, times: Float64Array, detector: Uint8Array): Float64Array {
+function firstSlots(
+  tracker: PulseTracker,
+  base: bigint,
+  { times, detector }: { times: Float64Array; detector: Uint8Array },
+  most: number,
+): { slots: Float64Array; detector: Uint8Array } {
   const slots: number[] = [];
+  const clicked: number[] = [];
   const gated = emptyGated();
   const step = 256;
-  for (let at = 0; at < times.length && slots.length < shiftSlots; at += step) {
+  for (let at = 0; at < times.length && slots.length < most; at += step) {
     const [dt, own] = [times.subarray(at, at + step), detector.subarray(at, at + step)];
     tracker.gate({ base, dt, detector: own, gapBefore: false }, gated);
-    for (let i = 0; i < gated.length && slots.length < shiftSlots; i++) {
+    for (let i = 0; i < gated.length && slots.length < most; i++) {
       const slot = gated.slot[i]!;
-      if (slot >= 0 && (slots.length === 0 || slot > slots[slots.length - 1]!)) slots.push(slot);
+      if (!(slot >= 0) || (slots.length > 0 && slot <= slots[slots.length - 1]!)) continue;
+      slots.push(slot);
+      clicked.push(gated.detector[i]!);
     }
   }
-  return Float64Array.from(slots);
+  return { slots: Float64Array.from(slots), detector: Uint8Array.from(clicked) };
+}
+
+function outcomeOf({ basis, bit }: { basis: "Z" | "X"; bit: 0 | 1 }): number {
+  return (basis === "X" ? 2 : 0) + bit;
 }
 
 /** When the detection rate first reaches half of its median: where the source seems to have started. */
@@ -243,9 +297,11 @@ function onset(times: Float64Array): number {
   return start > 0 ? times[start * group]! : times[0]!;
 }
 
-function strongBits(record: PreparationRecord): StrongBits {
+/** @param classOf class in which a pulse scores, by its nibble of the record; −1 for none */
+function scoringBits(record: PreparationRecord, classOf: (nibble: number) => number, classes: number): ScoringBits {
+  const byNibble = Array.from({ length: 16 }, (_, nibble) => classOf(nibble));
   return async (first, count) => {
-    const words = new Uint32Array(Math.ceil(count / 32) + 2);
+    const words = Array.from({ length: classes }, () => new Uint32Array(Math.ceil(count / 32) + 2));
     const from = Math.max(0, first);
     const to = Math.min(record.pulses, first + count + 32);
     if (to <= from) return words;
@@ -253,8 +309,8 @@ function strongBits(record: PreparationRecord): StrongBits {
     const parity = from & 1;
     for (let pulse = from; pulse < to; pulse++) {
       const at = pulse - from + parity;
-      const nibble = (bytes[at >> 1]! >> ((at & 1) * 4)) & 15;
-      if (nibble < 4) words[(pulse - first) >>> 5]! |= 1 << ((pulse - first) & 31);
+      const scores = byNibble[(bytes[at >> 1]! >> ((at & 1) * 4)) & 15]!;
+      if (scores >= 0) words[scores]![(pulse - first) >>> 5]! |= 1 << ((pulse - first) & 31);
     }
     bytes.fill(0);
     return words;

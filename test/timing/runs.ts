@@ -44,6 +44,19 @@ export function prepared(simulation: Settings): Link {
   });
 }
 
+/** One intensity: pulses are numbered by disclosed outcomes. */
+export function singlePhoton(simulation: Settings): Link {
+  return parseLink({
+    version: 1,
+    name: "timing-single-photon",
+    protocol: "bb84-single-photon",
+    source: { pulsePeriodPs: 250_000, intensities: [{ name: "photon", mean: 0.5, probability: 0.999 }] },
+    bob: { detectors, deadTimePs: 600_000 },
+    window: { halfWidthPs: 1000 },
+    simulation: { lossDb: 4, ...simulation },
+  });
+}
+
 export function entangled(simulation: Settings): Link {
   return parseLink({
     version: 1,
