@@ -114,12 +114,19 @@ export async function runEnd(executor: Executor, role: Role, options: EndOptions
   const folder = join(out, role);
   await mkdir(folder, { recursive: true });
   const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump) });
-  const { state, marksCopy, close } = await openStateFolder(out, role, identity, options.stateKey ?? {});
-  const sink = await JsonlSink.open(join(folder, "keys.jsonl"));
-  const audit = await LineFile.open(join(folder, "audit.jsonl"));
-  const { authenticator, pool } = await authenticatorOf(role, options, marksCopy);
+  const open: { close(): Promise<void> }[] = [];
+  const opened = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+    const one = await opening;
+    open.push(one);
+    return one;
+  };
   const { strict = false, onProgress } = options;
   try {
+    const { state, marksCopy } = await opened(openStateFolder(out, role, identity, options.stateKey ?? {}));
+    const sink = await opened(JsonlSink.open(join(folder, "keys.jsonl")));
+    const audit = await opened(LineFile.open(join(folder, "audit.jsonl")));
+    const { authenticator, pool } = await authenticatorOf(role, options, marksCopy);
+    if (pool) open.push(pool);
     return await runParty({
       role,
       link,
@@ -137,10 +144,7 @@ export async function runEnd(executor: Executor, role: Role, options: EndOptions
       onAudit: (record) => audit.append([JSON.stringify(record)]),
     });
   } finally {
-    await pool?.close();
-    await audit.close();
-    await sink.close();
-    await close();
+    for (const one of open.reverse()) await one.close();
   }
 }
 

@@ -30,20 +30,25 @@ export async function openStateFolder(
   await makeFolder(folder);
   const secret = await stateKey(join(out, "state"), key);
   const journal = await FileJournal.open<StateRecord | Head>(join(folder, "journal.jsonl"));
-  const [head, ...records] = journal.records;
-  if (!head) await journal.append({ version, identity });
-  else checkHead(head, identity, folder);
-  const states = { records: records as StateRecord[], append: (record: StateRecord) => journal.append(record) };
-  const prepared = new PreparedStore(folder, secret);
-  const state = new RunState(states, prepared);
-  // Left by a crash between a record and the removal that follows it, or between a key's file and its record.
-  for (const block of await prepared.blocks())
-    if (!["prepared", "committed"].includes(state.block(block).status)) await prepared.remove(block);
-  return {
-    state,
-    marksCopy: join(folder, "pads.json"),
-    close: () => journal.close(),
-  };
+  try {
+    const [head, ...records] = journal.records;
+    if (!head) await journal.append({ version, identity });
+    else checkHead(head, identity, folder);
+    const states = { records: records as StateRecord[], append: (record: StateRecord) => journal.append(record) };
+    const prepared = new PreparedStore(folder, secret);
+    const state = new RunState(states, prepared);
+    // Left by a crash between a record and the removal that follows it, or between a key's file and its record.
+    for (const block of await prepared.blocks())
+      if (!["prepared", "committed"].includes(state.block(block).status)) await prepared.remove(block);
+    return {
+      state,
+      marksCopy: join(folder, "pads.json"),
+      close: () => journal.close(),
+    };
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
 }
 
 interface Head {
