@@ -4,6 +4,7 @@ import { BitString, xorBits } from "../bits.js";
 import type { BenchRow } from "../cli/bench.js";
 import { createEngine } from "../engine.js";
 import { cascadeCores } from "./cascade.js";
+import { distilled, published } from "./distilled.js";
 import { type BenchOptions, type Case, fill, generator, measure } from "./harness.js";
 
 const bits = 2 ** 22;
@@ -34,6 +35,7 @@ export async function reconcile({ seconds, seed }: BenchOptions): Promise<BenchR
     });
   });
   for (const qber of [0.01, 0.03, 0.08]) for (const frames of [2, 32]) cases.push(...cascadeCores(qber, frames, draw));
+  cases.push(distilled(engine, availableParallelism(), draw));
   // awaited here: the engine closes when this function returns
-  return await measure(cases, seconds);
+  return [...(await measure(cases, seconds)), published];
 }

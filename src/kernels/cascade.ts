@@ -35,9 +35,15 @@ interface Slot {
   readonly asks: number;
 }
 
+/** Wiped instances: memory that a block has grown serves the next. */
+const idle: WasmInstance[] = [];
+const mostIdle = 4;
+const mostIdleBytes = 96 * 2 ** 20;
+
 /** All frames of one length at one end. */
 export class CascadeKernel {
-  readonly wasm = new WasmInstance();
+  readonly wasm = idle.pop() ?? new WasmInstance();
+  private ended = false;
   private readonly words: number;
   private readonly orderAt: number[] = [];
   private readonly free: Slot[] = [];
@@ -74,7 +80,10 @@ export class CascadeKernel {
 
   /** Wipes everything; no half of this kernel may be used after. */
   zeroise(): void {
+    if (this.ended) return;
+    this.ended = true;
     this.wasm.wipe();
+    if (idle.length < mostIdle && this.wasm.memoryBytes <= mostIdleBytes) idle.push(this.wasm);
   }
 
   put(bytes: Uint8Array, address = this.input): number {
@@ -171,6 +180,7 @@ export class CascadeKernel {
   }
 
   release(slot: Slot): void {
+    if (this.ended) return;
     this.wasm.u8.fill(0, slot.frame, slot.frame + headerBytes + mostPasses * passBytes);
     this.free.push(slot);
   }

@@ -3,6 +3,7 @@ import type { Link } from "../link.js";
 import { proofOf } from "../security/proof.js";
 import { version } from "../version.js";
 import type { DistillReport } from "./distill-report.js";
+import { methodOf } from "./method.js";
 import type { ReportModel } from "./model.js";
 import type { BlockRow } from "./rows.js";
 
@@ -52,6 +53,7 @@ export function reportModel(link: Link, report: DistillReport): ReportModel {
       frames: row.frames,
       framesFailed: row.framesFailed,
       ...(typeof row.choice?.frameBits === "number" ? { frameBits: row.choice.frameBits } : {}),
+      ...methodOf(row.choice),
       ...(row.phaseError === null ? {} : { phaseError: row.phaseError }),
       secretBits: row.secretBits,
       accounting: row.accounting,

@@ -69,7 +69,19 @@ export interface ReportBlock {
   readonly phaseError?: number;
   readonly secretBits: number;
   readonly accounting?: string;
+  /** Of reconciliation, LDPC with its code, Cascade with its blocks. */
+  readonly method?: string;
+  /** Where the link leaves the method open. */
+  readonly auto?: ReportMethodChoice;
   readonly reason?: string;
+}
+
+export interface ReportMethodChoice {
+  readonly chosen: string;
+  readonly why: string;
+  readonly roundTripSeconds?: number;
+  /** Secret bits a second that each alternative was expected to leave. */
+  readonly expected: Readonly<Record<string, number>>;
 }
 
 export interface ReportTiming {

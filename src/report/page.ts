@@ -14,13 +14,23 @@ import {
 } from "./charts.js";
 import { html, percent, short, whole } from "./format.js";
 import type { ReportModel } from "./model.js";
-import { alarmsTable, blocksTable, epsilonList, filesTable, ledgerTable, softwareList, stagesTable } from "./tables.js";
+import {
+  alarmsTable,
+  blocksTable,
+  epsilonList,
+  filesTable,
+  ledgerTable,
+  methodsTable,
+  softwareList,
+  stagesTable,
+} from "./tables.js";
 import { style } from "./theme.js";
 
 export function renderReport(model: ReportModel): string {
   const sections = [
     picturesSection(pictures(model)),
     section("Blocks", model.blocks?.length ? blocksTable(model.blocks) : ""),
+    section("Choice of reconciliation", methodsTable(model.blocks ?? [])),
     section("Leak ledger", model.ledger?.length ? ledgerTable(model.ledger) : ""),
     section("Security", model.epsilon ? epsilonList(model.epsilon) : ""),
     section("Alarms", model.alarms?.length ? alarmsTable(model.alarms) : ""),

@@ -1,6 +1,6 @@
 /** The tables of the page. */
 import { shannonBits } from "./charts.js";
-import { html, percent, power, whole } from "./format.js";
+import { html, percent, power, short, whole } from "./format.js";
 import type { ReportAlarm, ReportBlock, ReportEpsilon, ReportModel, ReportSoftware } from "./model.js";
 
 type Cell = string | number | undefined;
@@ -46,10 +46,35 @@ export function blocksTable(blocks: readonly ReportBlock[]): string {
         },
         { title: "Secret bits", cell: (b) => whole(b.secretBits) },
         { title: "Accounting", cell: (b) => b.accounting, text: true },
+        { title: "Method", cell: (b) => b.method, text: true },
         { title: "Reason", cell: (b) => b.reason, text: true },
       ],
       "Blocks of the run",
     ) + note
+  );
+}
+
+/** What `auto` chose, and what it expected of everything it considered. */
+export function methodsTable(blocks: readonly ReportBlock[]): string {
+  const chosen = blocks.flatMap(({ index, auto }) => (auto ? [{ index, ...auto }] : []));
+  if (chosen.length === 0) return "";
+  const names = [...new Set(chosen.flatMap(({ expected }) => Object.keys(expected)))].sort();
+  return table(
+    chosen,
+    [
+      { title: "Block", cell: (c) => c.index },
+      { title: "Chosen", cell: (c) => c.chosen, text: true },
+      {
+        title: "Round trip",
+        cell: (c) => (c.roundTripSeconds === undefined ? undefined : `${(c.roundTripSeconds * 1000).toFixed(1)} ms`),
+      },
+      ...names.map((name) => ({
+        title: `${name}, secret bits a second`,
+        cell: (c: (typeof chosen)[number]) => (c.expected[name] === undefined ? undefined : short(c.expected[name])),
+      })),
+      { title: "Why", cell: (c) => c.why, text: true },
+    ],
+    "Method of reconciliation that auto chose, and what it expected of each",
   );
 }
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { percent, power, short, tick, whole } from "../../src/report/format.js";
 import { renderReport } from "../../src/report/index.js";
 import { leastEfficiency, normalQuantile } from "../../src/report/limit.js";
+import { methodOf } from "../../src/report/method.js";
 import type { ReportModel } from "../../src/report/model.js";
 import { sample } from "./sample.js";
 
@@ -34,6 +35,25 @@ describe("the page by its text", () => {
       waterfall: [{ step: "<b onclick=x>", left: 1 }],
     });
     expect(page).not.toMatch(/<script|<b onclick/);
+  });
+  test("what auto chose stands beside what it expected of the others", () => {
+    const auto = {
+      method: "ldpc",
+      mode: "throughput",
+      why: "ldpc is expected to leave most secret bits a second",
+      roundTripSeconds: 0.02,
+      secretBitsPerSecond: { cascade: 1e6, "ldpc throughput": 2e6 },
+    };
+    const block = { ...sample.blocks![0]!, ...methodOf({ method: "ldpc", code: "qc-512x512-m50", auto }) };
+    const page = renderReport({ ...sample, blocks: [block] });
+    for (const text of ["qc-512x512-m50", "ldpc throughput", "20.0 ms", "most secret bits", short(2e6)])
+      expect(page).toContain(text);
+    expect(renderReport(sample)).not.toContain("Choice of reconciliation");
+    expect(methodOf({ method: "cascade", blockBits: [128, 256], auto: { method: "cascade", why: "w" } })).toEqual({
+      method: "cascade 128, 256",
+      auto: { chosen: "cascade", why: "w", expected: {} },
+    });
+    expect(methodOf(undefined)).toEqual({});
   });
   test("nothing is fetched: no address but the SVG's own names, no script, no style sheet", () => {
     const page = renderReport(sample);
