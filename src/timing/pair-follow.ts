@@ -4,7 +4,7 @@
  * filter's uncertainty reaches, which is how a lock comes back after a gap. From there it is followed back to the gap.
  */
 import { type ClockFilter, type ClockSigmas, type ClockState, offsetAt } from "./clock-filter.js";
-import { type Differences, fitLine, lowerBound, searchLines } from "./pair-lines.js";
+import { fitLine, lowerBound, searchLines } from "./pair-lines.js";
 
 const groupPairs = 100;
 const firstGroup = 64;
@@ -120,8 +120,8 @@ export class PairFollower {
     filter.predict(middle);
     const { halfWidth } = this;
     const state = filter.state;
-    const near = differences(view, from, to, state, 2 * halfWidth);
-    const window = this.windowed(near, { offset: 0, drift: 0 }, middle, to - from);
+    const fit = fitWindow(view, from, to, state, halfWidth);
+    const window = this.judged(fit, { offset: 0, drift: 0 }, middle, to - from);
     if (window && (this.share === 0 ? !search : window.pairs >= usualShare * this.share * (to - from))) return window;
     if (!search) return window;
     const sigmas = filter.sigmas;
@@ -134,18 +134,17 @@ export class PairFollower {
     if (!found) return window;
     const rough = fitLine(far, found, 2 * halfWidth);
     const line = rough ? { offset: rough.offset - rough.drift * rough.at, drift: rough.drift } : found;
-    return this.windowed(far, line, middle, to - from) ?? window;
+    return this.judged(fitLine(far, line, halfWidth), line, middle, to - from) ?? window;
   }
 
   /** Pairs about a line, if they stand out of what lies beside it. */
-  private windowed(
-    all: Differences,
+  private judged(
+    fit: ReturnType<typeof fitLine>,
     line: { offset: number; drift: number },
     middle: number,
     events: number,
   ): Measured | undefined {
     const { halfWidth } = this;
-    const fit = fitLine(all, line, halfWidth);
     if (!fit) return undefined;
     const { inside, beside } = fit;
     const pairs = inside - beside;
@@ -207,6 +206,42 @@ function groupEnd(alice: Float64Array, from: number, size: number, silent: numbe
   const last = Math.min(alice.length, from + size);
   for (let i = from + 1; i < last; i++) if (alice[i]! - alice[i - 1]! > silent) return i;
   return last;
+}
+
+/** As fitLine about the prediction, in one pass: what nearly every group takes. */
+function fitWindow(
+  { alice, line, bob }: View,
+  from: number,
+  to: number,
+  state: ClockState,
+  halfWidth: number,
+): ReturnType<typeof fitLine> {
+  const [at, offset, drift, bend] = [state.at, state.offset, state.drift, state.rate / 2];
+  let [n, beside, sx, sy, sxx, sxy] = [0, 0, 0, 0, 0, 0];
+  let j = lowerBound(bob, line[from]! + offsetAt(state, alice[from]!) - 2 * halfWidth);
+  for (let i = from; i < to; i++) {
+    const x = alice[i]! - at;
+    const middle = line[i]! + offset + x * (drift + x * bend);
+    while (j < bob.length && bob[j]! < middle - 2 * halfWidth) j++;
+    for (let k = j; k < bob.length; k++) {
+      const y = bob[k]! - middle;
+      if (y > 2 * halfWidth) break;
+      if (y > halfWidth || y < -halfWidth) {
+        beside++;
+        continue;
+      }
+      n++;
+      sx += x;
+      sy += y;
+      sxx += x * x;
+      sxy += x * y;
+    }
+  }
+  if (n < 5) return undefined;
+  const mean = sx / n;
+  const spread = sxx - sx * mean;
+  const slope = spread > 0 ? (sxy - mean * sy) / spread : 0;
+  return { inside: n, beside, at: mean, offset: sy / n, drift: slope, spread };
 }
 
 /** Bob's times less those predicted, by Alice's time after the state's. */

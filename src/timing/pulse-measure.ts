@@ -3,7 +3,7 @@
  * drift lines over the whole period. Both must stand out of a flat background.
  */
 import { type ClockFilter, type ClockState, offsetAt } from "./clock-filter.js";
-import { type Differences, fitLine, searchLines } from "./pair-lines.js";
+import { fitLine, searchLines } from "./pair-lines.js";
 
 export interface Measured {
   /** Prediction that it is measured against. */
@@ -30,10 +30,15 @@ const driftDetections = 20;
 const searchSigmas = 6;
 const largestSlope = 60e-6;
 
+export interface PulseLine {
+  readonly fraction: number;
+  readonly period: number;
+}
+
 /** @param usual gated detections below which the gate is not believed before a search */
 export function measurePulses(
   times: Float64Array,
-  clock: { readonly fraction: number; readonly period: number },
+  clock: PulseLine,
   filter: ClockFilter,
   halfWidth: number,
   usual: number,
@@ -44,15 +49,15 @@ export function measurePulses(
   const predicted = filter.copy();
   predicted.predict(middle);
   const state = predicted.state;
+  const context = { state, halfWidth, period, size };
+  const gated = judged(fitGate(times, clock, state, halfWidth), { offset: 0, drift: 0 }, context);
+  if (gated && gated.counted >= usual) return gated;
   const at = times.map((t) => t - middle);
   const delta = times.map((t) => {
     const rest = t - clock.fraction - offsetAt(state, t);
     return rest - Math.round(rest / period) * period;
   });
   const all = { at, delta };
-  const context = { state, halfWidth, period };
-  const gated = gatedLine(all, { offset: 0, drift: 0 }, context);
-  if (gated && gated.counted >= usual) return gated;
   const bin = 2 * halfWidth;
   if (8 * bin > period) return gated;
   const reach = period / 2;
@@ -63,19 +68,45 @@ export function measurePulses(
   if (!found) return gated;
   const rough = fitLine(all, found, bin);
   const line = rough ? { offset: rough.offset - rough.drift * rough.at, drift: rough.drift } : found;
-  return gatedLine(all, line, context) ?? gated;
+  return judged(fitLine(all, line, halfWidth), line, context) ?? gated;
 }
 
-function gatedLine(
-  all: Differences,
+type Fit = Omit<NonNullable<ReturnType<typeof fitLine>>, "beside">;
+
+/** As fitLine about the prediction, in one pass: what nearly every group of detections takes. */
+function fitGate(times: Float64Array, clock: PulseLine, state: ClockState, halfWidth: number): Fit | undefined {
+  const { fraction, period } = clock;
+  const [at, offset, drift, bend] = [state.at, state.offset, state.drift, state.rate / 2];
+  const perPeriod = 1 / period;
+  let [n, sx, sy, sxx, sxy] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < times.length; i++) {
+    const t = times[i]!;
+    const x = t - at;
+    const rest = t - fraction - offset - x * (drift + x * bend);
+    const y = rest - Math.floor(rest * perPeriod + 0.5) * period;
+    if (y > halfWidth || y < -halfWidth) continue;
+    n++;
+    sx += x;
+    sy += y;
+    sxx += x * x;
+    sxy += x * y;
+  }
+  if (n < 5) return undefined;
+  const mean = sx / n;
+  const spread = sxx - sx * mean;
+  return { inside: n, at: mean, offset: sy / n, drift: spread > 0 ? (sxy - mean * sy) / spread : 0, spread };
+}
+
+/** A fit that stands out of a flat background, as a measurement. */
+function judged(
+  fit: Fit | undefined,
   line: { offset: number; drift: number },
-  { state, halfWidth, period }: { state: ClockState; halfWidth: number; period: number },
+  { state, halfWidth, period, size }: { state: ClockState; halfWidth: number; period: number; size: number },
 ): Measured | undefined {
-  const fit = fitLine(all, line, halfWidth);
   if (!fit) return undefined;
   const counted = fit.inside;
   const chance = Math.min(1, (2 * halfWidth) / period);
-  const flat = all.at.length * chance;
+  const flat = size * chance;
   if (counted < flat + trackSigmas * Math.sqrt(flat * (1 - chance)) || counted <= trackSigmas) return undefined;
   // A flat background pulls the fit to the line that it was gated by.
   const share = Math.max(0.05, 1 - flat / counted);
@@ -84,7 +115,7 @@ function gatedLine(
   return {
     state,
     counted,
-    size: all.at.length,
+    size,
     at: state.at + fit.at,
     offset: there + (fit.offset - there) / share,
     offsetVariance: variance / (counted * share * share),

@@ -40,6 +40,7 @@ const forgetPs = 1e12;
 const usualShare = 0.5;
 /** A group ends at a silence of this many mean spacings. */
 const silence = 200;
+const spacingGain = 0.002;
 /** Uncertainty of the clock that the train was found with. */
 const firstSigmas = { offset: 3000, drift: 2e-7, rate: 1e-17 };
 
@@ -147,37 +148,47 @@ export class PulseTracker {
   }
 
   private groupEnd(from: number, n: number, size: number): number {
+    const { times } = this;
     const last = Math.min(n, from + size);
-    for (let i = from + 1; i < last; i++) {
-      const step = this.times[i]! - this.times[i - 1]!;
-      if (this.spacing > 0 && step > silence * this.spacing) return i;
-      this.spacing += 0.002 * (step - this.spacing);
+    let { spacing } = this;
+    let to = from + 1;
+    for (; to < last; to++) {
+      const step = times[to]! - times[to - 1]!;
+      if (spacing > 0 && step > silence * spacing) break;
+      spacing += spacingGain * (step - spacing);
     }
-    return last;
+    this.spacing = spacing;
+    return to;
   }
 
   private measure(from: number, to: number): Measured | undefined {
     const { clock, halfWidth, pending, filter, share } = this;
     const size = pending.length + to - from;
-    const times = new Float64Array(size);
-    times.set(pending);
-    times.set(this.times.subarray(from, to), pending.length);
+    let times = this.times.subarray(from, to);
+    if (pending.length > 0) {
+      times = new Float64Array(size);
+      times.set(pending);
+      times.set(this.times.subarray(from, to), pending.length);
+    }
     return measurePulses(times, clock, filter, halfWidth, usualShare * share * size);
   }
 
   private assign(out: GatedBatch, from: number, to: number): void {
     const { clock, halfWidth, binPs } = this;
-    const state = this.filter.state;
+    const { fraction, period, pulse } = clock;
+    const { at, offset, drift, rate } = this.filter.state;
+    const perPeriod = 1 / period;
     const half = this.histogram[0]!.length / 2;
     for (let i = from; i < to; i++) {
       const t = this.times[i]!;
-      const rest = t - clock.fraction - offsetAt(state, t);
-      const k = Math.round(rest / clock.period);
-      const residual = rest - k * clock.period;
+      const x = t - at;
+      const rest = t - fraction - offset - x * (drift + (x * rate) / 2);
+      const k = Math.floor(rest * perPeriod + 0.5);
+      const residual = rest - k * period;
       const bin = Math.floor(residual / binPs + half);
       if (bin >= 0 && bin < 2 * half) this.histogram[out.detector[i]!]![bin]!++;
       const inside = Math.abs(residual) <= halfWidth;
-      out.slot[i] = inside ? clock.pulse + k : Number.NaN;
+      out.slot[i] = inside ? pulse + k : Number.NaN;
       if (inside) this.inside++;
       else this.outside++;
     }
