@@ -154,8 +154,10 @@ export class PulseTracker {
     let to = from + 1;
     for (; to < last; to++) {
       const step = times[to]! - times[to - 1]!;
-      if (spacing > 0 && step > silence * spacing) break;
-      spacing += spacingGain * (step - spacing);
+      if (spacing <= 0) spacing = Math.max(1, step);
+      const silent = step > silence * spacing;
+      spacing += spacingGain * ((silent ? silence * spacing : step) - spacing);
+      if (silent) break;
     }
     this.spacing = spacing;
     return to;
