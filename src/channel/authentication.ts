@@ -185,6 +185,8 @@ class PadConnection extends MetConnection {
   /** The peer's marks, believed once a tag of it was right. */
   claimed: HighWater | undefined;
   known = false;
+  /** This end has sent a tag. */
+  introduced = false;
 
   constructor(readonly pool: AuthKeyPool) {
     super("wegman-carter", pool.role);
@@ -236,7 +238,9 @@ class PadTranscript extends RecordedTranscript {
   override async make(): Promise<Seal> {
     const { pool, known, claimed } = this.connection;
     const seen = claimed?.[this.role === "alice" ? "aliceToBob" : "bobToAlice"] ?? 0;
-    const { index, bytes } = known ? await pool.nextPad(true) : await pool.firstPad(seen);
+    const first = !this.connection.introduced;
+    this.connection.introduced = true;
+    const { index, bytes } = known ? await pool.nextPad(true, first) : await pool.firstPad(seen);
     const tag = this.own.tag(this.connection.context(this.role, index, this.label), bytes, this.counts);
     bytes.fill(0);
     return { pad: index, tag };

@@ -163,11 +163,12 @@ export class AuthKeyPool implements Deposits {
   /**
    * The next pad for a tag of this end; recorded as used before it is handed out.
    * @param closing for messages that close a block or session: may use the reserve
+   * @param first of this end on the connection: the peer, not knowing yet who speaks, spends no pad of the link's on it
    * @throws QkdError AUTH_POOL_EXHAUSTED, FILE_WRITE_FAILED
    */
-  nextPad(closing: boolean): Promise<Pad> {
+  nextPad(closing: boolean, first = false): Promise<Pad> {
     return this.inTurn(async () => {
-      const link = await this.take("link", this.linkSlots.limit, padRun);
+      const link = first ? undefined : await this.take("link", this.linkSlots.limit, padRun);
       if (link !== undefined) return this.handOut("link", link, this.role);
       const capacity = await this.source.capacity();
       const shared = await this.take("shared", capacity - closingReserve, padRun);

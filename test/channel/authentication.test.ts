@@ -133,6 +133,20 @@ describe("one-time pads", () => {
     await bob.transcript("hello").check(await alice.transcript("hello").make());
   });
 
+  it("from the link's output serve once both ends have introduced themselves", async () => {
+    const [, , alicePool, bobPool] = padEnds();
+    for (const pool of [alicePool, bobPool]) await pool.fillSlot(0, randomBytes(64).fill(7));
+    const [alice, bob] = await met(new PadAuthenticator(alicePool), new PadAuthenticator(bobPool));
+    const seals = [];
+    for (const step of ["hello", "decided", "1"]) {
+      seals.push(await bob.transcript(step).make());
+      await alice.transcript(step).check(seals.at(-1)!);
+      seals.push(await alice.transcript(step).make());
+      await bob.transcript(step).check(seals.at(-1)!);
+    }
+    expect(seals.map(({ pad }) => pad >= 2 ** 40)).toEqual([false, false, true, true, true, true]);
+  });
+
   it("cannot be drained by hellos of a stranger", async () => {
     const bytes = randomBytes(8192);
     const [a, , pool] = padEnds(bytes);
