@@ -68,7 +68,7 @@ function besideModel(rows: BenchRow[]): BenchRow[] {
     > & { method: string };
     const more: Record<string, number> = {};
     if (method === "cascade") {
-      const waves = Math.max(1, Math.ceil(bits / (frameBits! * framesInFlight!))) * lanes!;
+      const waves = Math.ceil(bits / (frameBits! * (framesInFlight! / lanes!)));
       const carried = (framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
       more.model = Math.min(at(0, "cascade").median, carried);
       more.overModel = row.median / more.model;

@@ -37,7 +37,7 @@ interface Slot {
 
 /** Wiped instances: memory that a block has grown serves the next. */
 const idle: WasmInstance[] = [];
-const mostIdle = 4;
+const mostIdle = 8;
 const mostIdleBytes = 96 * 2 ** 20;
 
 /** All frames of one length at one end. */

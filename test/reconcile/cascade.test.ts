@@ -76,7 +76,7 @@ describe("Cascade", () => {
     const { a, b } = noisyPair(5 * 2 ** 18, 0.02, 13);
     for (const [roundTripSeconds, lanes] of [
       [0, 2],
-      [1, 5],
+      [1, 3],
     ]) {
       const { atBob } = await reconcile(a, b, { roundTripSeconds });
       expect(atBob.choice.lanes).toBe(lanes);

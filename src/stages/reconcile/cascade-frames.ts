@@ -13,6 +13,8 @@ import type { ReconcileOptions } from "./types.js";
 const largestFrame = 2 ** 18;
 const smallBlock = 2 ** 16;
 const framesOfWave = 32;
+/** So many waves keep both ends busy; a short block in more of them would only have more messages. */
+const enoughLanes = 4;
 /** A wave's memory at Bob is some 25 MB at 1 %, 50 MB at 8 % (kernels/cascade.ts): this many bound it. */
 export const mostLanes = 16;
 /** Bits a second of one end's core at best, and the round trips of a wave: enough lanes to keep that core busy. */
@@ -46,7 +48,7 @@ export function lanesFor({ roundTripSeconds = 0 }: Pick<ReconcileOptions, "round
 
 /** Numbers of the frames that advance together, one step a message. */
 export function planWaves(frames: number, lanes: number): number[][] {
-  const size = Math.min(framesOfWave, Math.ceil(frames / lanes));
+  const size = Math.min(framesOfWave, Math.ceil(frames / Math.min(lanes, enoughLanes)));
   return Array.from({ length: Math.ceil(frames / Math.max(1, size)) }, (_, w) =>
     Array.from({ length: Math.min(size, frames - w * size) }, (_, i) => w * size + i),
   );
