@@ -4,8 +4,9 @@
 // last message of each edge. A layer is a base row; per block of 32 checks
 //   pass 1  T = L − R; sign product; smallest |T| and the combination of the others
 //   pass 2  R = sign · magnitude without the edge itself; L = T + R
-// Arithmetic: A-min* (tight) x ⊞ y = min + c(x + y) − c(|x − y|), c(i) = round(4·ln(1 + e^(−i/4))) from a 16-entry swizzle
-// (Jones et al., MILCOM 2003), or normalised min-sum (fast) with factor alpha/256.
+// Arithmetic: A-min* (tight) x ⊞ y = min + c(x + y) − c(|x − y|), c(i) = 4·ln(1 + e^(−i/4)) from a 16-entry swizzle (Jones et
+// al., MILCOM 2003), or normalised min-sum (fast) with factor alpha/256. c is rounded up and down in turn from edge to edge:
+// rounded alike, it vanishes from i = 9 on, and a check of a hundred edges answers twice what it should.
 //
 // Layout: L one padded column of Z + 64 bytes each; R one stream in processing order, 32 bytes a block and edge; target one
 // byte a check, 0x00 or 0x80. A row of `code`: degree, (column address, shift) per edge, events, (block, edge) per event.
@@ -14,6 +15,11 @@
 const lanes: i32 = 32;
 /** Offsets behind `tables`: 16 bytes of c, then 64 bytes that select the spilled lanes. */
 const selectAt: usize = 64;
+/** Behind them eight tables of c, rounded up where (k + ½)/8 exceeds what is missing: edges take them in turn. */
+const ditherAt: usize = 192;
+const ditherMask: usize = 96;
+/** Edge pointers of a row; one byte a check of the parity sweep lies behind. */
+const pointerBytes: usize = 8192;
 
 // @ts-ignore: decorator
 @inline
@@ -105,45 +111,48 @@ function iterate(tight: bool, code: usize, rows: i32, z: i32, l: usize, r: usize
       // Two edges a turn: the loop's own work is dear against so few instructions.
       for (; p < pairsEnd; p += 8) {
         const at = <usize>load<u32>(p) + k;
+        let part = tight ? v128.load(tables + ditherAt + ((p << 2) & ditherMask)) : table;
         let bits = v128.load(at);
         let t = extrinsic(bits, message);
         parity0 = v128.xor(parity0, bits);
         sign0 = v128.xor(sign0, t);
         t = i8x16.abs(t);
-        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), table);
+        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), part);
         least0 = i8x16.min_u(least0, t);
         bits = v128.load(at, 16);
         t = extrinsic(bits, message + 16);
         parity1 = v128.xor(parity1, bits);
         sign1 = v128.xor(sign1, t);
         t = i8x16.abs(t);
-        rest1 = combine(tight, rest1, i8x16.max_u(least1, t), table);
+        rest1 = combine(tight, rest1, i8x16.max_u(least1, t), part);
         least1 = i8x16.min_u(least1, t);
+        part = tight ? v128.load(tables + ditherAt + ((p << 2) & ditherMask), 16) : table;
         const at2 = <usize>load<u32>(p, 4) + k;
         bits = v128.load(at2);
         t = extrinsic(bits, message + 32);
         parity0 = v128.xor(parity0, bits);
         sign0 = v128.xor(sign0, t);
         t = i8x16.abs(t);
-        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), table);
+        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), part);
         least0 = i8x16.min_u(least0, t);
         bits = v128.load(at2, 16);
         t = extrinsic(bits, message + 48);
         parity1 = v128.xor(parity1, bits);
         sign1 = v128.xor(sign1, t);
         t = i8x16.abs(t);
-        rest1 = combine(tight, rest1, i8x16.max_u(least1, t), table);
+        rest1 = combine(tight, rest1, i8x16.max_u(least1, t), part);
         least1 = i8x16.min_u(least1, t);
         message += 64;
       }
       if (p < pointersEnd) {
         const at = <usize>load<u32>(p) + k;
+        let part = tight ? v128.load(tables + ditherAt + ((p << 2) & ditherMask)) : table;
         let bits = v128.load(at);
         let t = extrinsic(bits, message);
         parity0 = v128.xor(parity0, bits);
         sign0 = v128.xor(sign0, t);
         t = i8x16.abs(t);
-        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), table);
+        rest0 = combine(tight, rest0, i8x16.max_u(least0, t), part);
         least0 = i8x16.min_u(least0, t);
         bits = v128.load(at, 16);
         t = extrinsic(bits, message + 16);
@@ -256,7 +265,7 @@ export function ldpcDecode(
         ? iterateTight(code, rows, z, l, r, target, pointers, tables, clip)
         : iterateFast(code, rows, z, l, r, target, pointers, tables, clip, alpha);
     pin(l, known, knownCount);
-    if (unsatisfied < 64 && countUnsatisfied(code, rows, z, l, target, pointers + 4096) == 0) return i;
+    if (unsatisfied < 64 && countUnsatisfied(code, rows, z, l, target, pointers + pointerBytes) == 0) return i;
   }
   return -1;
 }

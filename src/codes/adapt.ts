@@ -7,7 +7,7 @@
  * approximation, f∞ and a fitted to measured codes at FER ≈ 10⁻²; profiles shift it.
  */
 import { entropy } from "../security/index.js";
-import { codeInfo } from "./catalogue.js";
+import { codeInfo, mostColumns } from "./catalogue.js";
 
 export interface FramePlan {
   readonly code: string;
@@ -36,10 +36,6 @@ const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: numb
   incremental: { asymptotic: 1.04, finite: 1.6 },
 };
 
-/** Below half a percent checks are so wide that int8 messages lose some: f per error rate on top (measured). */
-const wideChecksBelow = 0.005;
-const wideChecksCost = 55;
-
 /** Base columns: more of them make finer steps of the rate, short frames need wide circulants more. */
 const fewColumns = 256;
 const manyColumns = 512;
@@ -47,6 +43,8 @@ const manyFrom = 131_072;
 const vector = 32;
 const leastColumns = 8;
 const leastRows = 3;
+/** Base rows below which one more is a visible step of f: circulants shrink instead. */
+const fineRows = 40;
 
 /** Fewest bits that make a frame. */
 export const smallestFrame = leastColumns * vector;
@@ -66,14 +64,18 @@ export function planFrames(bits: number, { qber, profile, largestFrame, share = 
   // Frames are whole bytes of the block in turn: the first one has most.
   const real = Math.ceil(Math.ceil(bits / 8) / frames) * 8;
   const target = real < manyFrom ? fewColumns : manyColumns;
-  const lifting = Math.max(vector, Math.floor(real / target / vector) * vector);
-  const columns = Math.max(leastColumns, Math.ceil(real / lifting));
   const q = Math.min(0.25, Math.max(1e-4, qber));
   const { asymptotic, finite } = measured[profile];
-  const steep = Math.max(0, wideChecksBelow - q) * wideChecksCost;
-  const startEfficiency = share * (asymptotic + steep + (finite * dispersion(q)) / Math.sqrt(real));
-  const wanted = Math.ceil((startEfficiency * entropy(q) * real) / lifting);
-  const rows = Math.min(columns - 1, Math.max(leastRows, wanted));
+  const startEfficiency = share * (asymptotic + (finite * dispersion(q)) / Math.sqrt(real));
+  const wanted = startEfficiency * entropy(q) * real;
+  const circulant = Math.max(real / mostColumns, Math.min(real / target, wanted / fineRows));
+  const lifting = Math.max(
+    vector,
+    Math.ceil(real / mostColumns / vector) * vector,
+    Math.floor(circulant / vector) * vector,
+  );
+  const columns = Math.max(leastColumns, Math.ceil(real / lifting));
+  const rows = Math.min(columns - 1, Math.max(leastRows, Math.ceil(wanted / lifting)));
   const { id, n, m } = codeInfo(columns, lifting, rows);
   return { code: id, n, m, bits, frames, startEfficiency };
 }

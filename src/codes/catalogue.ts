@@ -13,6 +13,8 @@ export interface CodeInfo {
 }
 
 export const liftings = [32, 64, 128, 256, 512, 1024] as const;
+/** The decoder keeps that many edges of a row. */
+export const mostColumns = 2048;
 const seed = 1;
 
 /** A choice of rates at every circulant size; any other number of base rows works as well. */
@@ -41,7 +43,7 @@ export function loadCode(id: string): LdpcCode {
   if (
     !match ||
     columns < 8 ||
-    columns > 1024 ||
+    columns > mostColumns ||
     lifting % 32 !== 0 ||
     lifting < 32 ||
     lifting > 4096 ||

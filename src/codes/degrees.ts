@@ -14,6 +14,8 @@ const table: readonly { rate: number; lambda: Readonly<Record<number, number>> }
   { rate: 0.78, lambda: { 2: 0.0742, 3: 0.2317, 4: 0.0927, 10: 0.2107, 16: 0.1974, 24: 0.1933 } },
   { rate: 0.84, lambda: { 2: 0.0491, 3: 0.3017, 6: 0.0215, 9: 0.2266, 14: 0.1998, 20: 0.2012 } },
   { rate: 0.91, lambda: { 2: 0.0275, 3: 0.2962, 6: 0.0084, 9: 0.1984, 14: 0.3878, 20: 0.0818 } },
+  { rate: 0.957, lambda: { 2: 0.01, 3: 0.3, 10: 0.69 } },
+  { rate: 0.9725, lambda: { 2: 0.02, 3: 0.28, 9: 0.7 } },
 ];
 
 export function distributionFor(rate: number): DegreeShare[] {

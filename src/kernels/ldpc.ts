@@ -44,6 +44,8 @@ export interface DecodeResult {
 const defaultIterations = 60;
 const padBytes = 64;
 const block = 32;
+/** Edge pointers of a row, as assembly/ldpc/layered.ts has them. */
+const pointerBytes = 8192;
 
 export function isVector(base: QuasiCyclic | undefined): base is QuasiCyclic {
   return base !== undefined && base.lifting % block === 0;
@@ -152,11 +154,11 @@ function decodeLayered(
 ): Pattern {
   const { rows, columns, lifting } = base;
   const table = layerTable(wasm, code, base);
-  const tables = correctionTables(wasm);
   const stride = lifting + padBytes;
   const messages = base.entryColumn.length * lifting;
   const tight = (options.arithmetic ?? "tight") === "tight";
   const qber = Math.min(0.25, Math.max(1e-3, options.qber));
+  const tables = correctionTables(wasm, qber < ditherBelow);
   const llr = 4 * Math.log((1 - qber) / qber);
   const prior = Math.min(30, Math.max(2, tight ? Math.ceil(llr - 0.15) : Math.round(4.7 + 1.6 * Math.log(1 / qber))));
   const clip = qber < 0.035 ? 31 : 40;
@@ -169,7 +171,7 @@ function decodeLayered(
     const r = l + beliefs;
     const spread = alloc(rows * lifting);
     const packed = alloc(Math.max(target.bytes.length, byteLength(code.n)));
-    const pointers = alloc(4096 + lifting + 64);
+    const pointers = alloc(pointerBytes + lifting + 64);
     const pins = alloc((known?.positions.length ?? 0) * 8);
     wasm.u8.set(target.bytes, packed);
     wasm.exports.ldpcSpread(packed, code.m, spread);
@@ -376,9 +378,20 @@ function layersOf(base: QuasiCyclic): Uint8Array {
   return new Uint8Array(Uint32Array.from(words).buffer);
 }
 
-function correctionTables(wasm: WasmInstance): number {
-  return wasm.table("ldpc tables", 192, (view) => {
-    for (let i = 0; i < 16; i++) view[i] = Math.round(4 * Math.log1p(Math.exp(-i / 4)));
+/** Order of the rounding thresholds over a row's edges: any few neighbours have their mean. */
+const dithers = [0, 4, 2, 6, 1, 5, 3, 7] as const;
+/** Narrower checks do not need it, and do better without: f 1.086 instead of 1.091 at 8 %. */
+const ditherBelow = 0.015;
+
+function correctionTables(wasm: WasmInstance, dithered: boolean): number {
+  return wasm.table(`ldpc tables ${dithered}`, 192 + dithers.length * 16, (view) => {
+    for (let i = 0; i < 16; i++) {
+      const exact = 4 * Math.log1p(Math.exp(-i / 4));
+      view[i] = Math.round(exact);
+      dithers.forEach((k, edge) => {
+        view[192 + edge * 16 + i] = Math.floor(exact + (dithered ? (k + 0.5) / dithers.length : 0.5));
+      });
+    }
     view.fill(255, 64, 64 + block);
   });
 }

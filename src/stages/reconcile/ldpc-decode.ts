@@ -16,7 +16,7 @@ export interface Trial {
 
 const bitsPerJob = 2 ** 18;
 /** Iterations of an attempt that goes on from the one before. */
-const furtherIterations = 9;
+const furtherIterations = 7;
 /** States kept of one block's frames; a frame beyond them starts anew. A state has about 7 bytes a bit. */
 const mostStateBytes = 2 ** 28;
 const stateBytesPerBit = 7;

@@ -10,14 +10,20 @@ import { type AskedPositions, misbehaves } from "./ldpc-messages.js";
 import type { Accounting } from "./types.js";
 
 /** Bits of a round as a share of the syndrome: `steady` rounds of the first share, then growing by `growth`. */
-const schedule: Readonly<Record<Accounting, { share: number; least: number; steady: number; growth: number }>> = {
-  "pattern-public": { share: 0.004, least: 8, steady: 10, growth: 1.3 },
-  "one-way": { share: 0.02, least: 16, steady: 1, growth: 1.2 },
+const schedule: Readonly<Record<Accounting, { least: number; steady: number; growth: number }>> = {
+  "pattern-public": { least: 8, steady: 10, growth: 1.3 },
+  "one-way": { least: 16, steady: 1, growth: 1.2 },
 };
 
+/** Small syndromes lose less of the key to a larger share of them, and save rounds (measured at 1, 3 and 8 %). */
+function shareOf({ m, n }: FramePlan, accounting: Accounting): number {
+  if (accounting === "one-way") return 0.02;
+  return m < 0.11 * n ? 0.008 : m < 0.24 * n ? 0.006 : 0.004;
+}
+
 export function roundBits(plan: FramePlan, round: number, accounting: Accounting): number {
-  const { share, least, steady, growth } = schedule[accounting];
-  return Math.ceil(Math.max(least, share * plan.m) * growth ** Math.max(0, round - steady + 1));
+  const { least, steady, growth } = schedule[accounting];
+  return Math.ceil(Math.max(least, shareOf(plan, accounting) * plan.m) * growth ** Math.max(0, round - steady + 1));
 }
 
 export class OpenFrame {
