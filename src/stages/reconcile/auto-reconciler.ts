@@ -129,13 +129,18 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
       candidate(
         cascadeExpected,
         { method: "cascade" },
-        { cycles: Math.ceil(waves / lanes), lanes: Math.min(lanes, waves) },
+        { cycles: Math.ceil(waves / lanes), lanes: overlapping(waves, lanes) },
       ),
       ...modes
         .filter((one) => mode === "auto" || one === mode)
         .map((one) => candidate(ldpcExpected[one], { method: "ldpc", mode: one }, { workers })),
     ],
   });
+}
+
+/** Waves that all start together are heavy together: only those that follow compute while others wait. */
+function overlapping(waves: number, lanes: number): number {
+  return waves > lanes ? lanes : 1;
 }
 
 type Chosen = Omit<AutoChoice, "mode" | "secretBitsPerSecond"> & {
@@ -154,8 +159,10 @@ async function withChoice(
   const began = performance.now();
   const outcome = await methods[method][half](context, word, { ...options, mode });
   const seconds = (performance.now() - began) / 1000;
-  const lanes = typeof outcome.choice.lanes === "number" ? Math.max(1, outcome.choice.lanes) : 1;
-  const trips = method === "cascade" ? outcome.rounds / lanes : outcome.rounds + 1;
+  const { lanes: inFlight, framesInFlight } = outcome.choice;
+  const wavesInFlight = typeof inFlight === "number" ? Math.max(1, inFlight) : 1;
+  const lanes = outcome.frames > Number(framesInFlight) ? wavesInFlight : 1;
+  const trips = method === "cascade" ? outcome.rounds / wavesInFlight : outcome.rounds + 1;
   const core = coreSeconds(seconds, trips * (options.roundTripSeconds ?? 0), lanes);
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
   if (word.length > 2 ** 18 && core > seconds / 4)

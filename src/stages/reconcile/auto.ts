@@ -1,7 +1,7 @@
 /**
  * Chooses the method for the next block, and LDPC's mode where the link leaves it open: most secret bits a second. A
  * block of n bits takes max(C, W + C/L) seconds: C of the slower end's core, W waiting for answers, L turns that overlap
- * (Cascade's lanes; KERNELS.md E: D bits in flight and R round trips carry D/(R·RTT)). What is left of a bit is
+ * (Cascade's lanes, where waves follow each other; KERNELS.md E: D bits in flight and R round trips carry D/(R·RTT)). What is left of a bit is
  * yield − f·h(Q). The accounting is given, never chosen: one-way leaves LDPC alone.
  */
 import type { Accounting, ReconciliationMode } from "./types.js";
