@@ -166,15 +166,19 @@ async function withChoice(
   const core = coreSeconds(seconds, trips * (options.roundTripSeconds ?? 0), lanes);
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
   if (word.length > 2 ** 18 && core > seconds / 4)
-    learn(context.executor, nameOf(method === "ldpc" ? { method, mode } : { method }), word.length / core);
+    learn(context.executor, method === "ldpc" ? { method, mode } : { method }, word.length / core, options.qber);
   return { ...outcome, choice: { ...outcome.choice, auto } };
 }
 
-function learn(executor: Executor, name: string, speed: number): void {
+/** The first block, which builds codes and compiles, does not outweigh what was expected. */
+function learn(executor: Executor, named: Pick<Candidate, "method" | "mode">, speed: number, qber: number): void {
   const speeds = measured.get(executor) ?? new Map<string, number>();
   measured.set(executor, speeds);
-  const known = speeds.get(name);
-  speeds.set(name, known === undefined ? speed : 0.7 * known + 0.3 * speed);
+  const name = nameOf(named);
+  const expected = named.mode
+    ? between(ldpcExpected[named.mode].speed, qber) * executor.workers
+    : between(cascadeExpected.speed, qber);
+  speeds.set(name, 0.7 * (speeds.get(name) ?? expected) + 0.3 * speed);
 }
 
 function between(points: Readonly<Record<number, number>>, x: number): number {
