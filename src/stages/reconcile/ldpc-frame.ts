@@ -18,7 +18,7 @@ const schedule: Readonly<Record<Accounting, { least: number; steady: number; gro
 /** Small syndromes lose less of the key to a larger share of them, and save rounds (measured at 1, 3 and 8 %). */
 function shareOf({ m, n }: FramePlan, accounting: Accounting): number {
   if (accounting === "one-way") return 0.02;
-  return m < 0.11 * n ? 0.008 : m < 0.24 * n ? 0.006 : 0.004;
+  return m < 0.11 * n ? 0.008 : m < 0.18 * n ? 0.006 : 0.004;
 }
 
 export function roundBits(plan: FramePlan, round: number, accounting: Accounting): number {
