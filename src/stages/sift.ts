@@ -160,7 +160,10 @@ async function sortSlots(
   } as const;
   // Moved, not cloned: a clone would leave a copy in memory that nobody can zeroise.
   const transfer = [input.bit, input.basis, input.kept, input.spared].map(({ buffer }) => buffer as ArrayBuffer);
-  const sifted = await executor.run("sift", input, { transfer });
+  const sifted = await executor.run("sift", input, { transfer }).finally(() => {
+    // A job that was refused has moved nothing.
+    if (input.bit.length > 0) input.bit.fill(0);
+  });
   const intensities = new Uint8Array(sifted.keyBits + sifted.checkBits);
   const isKey = new Uint8Array(intensities.length);
   for (let i = 0, at = 0; i < own.count; i++) {
