@@ -4,7 +4,7 @@
  * filter's uncertainty reaches, which is how a lock comes back after a gap. From there it is followed back to the gap.
  */
 import { type ClockFilter, type ClockSigmas, type ClockState, offsetAt } from "./clock-filter.js";
-import { fitLine, lowerBound, searchLines } from "./pair-lines.js";
+import { fitLine, lineOfSums, lowerBound, searchLines } from "./pair-lines.js";
 
 const groupPairs = 100;
 const firstGroup = 64;
@@ -237,11 +237,8 @@ function fitWindow(
       sxy += x * y;
     }
   }
-  if (n < 5) return undefined;
-  const mean = sx / n;
-  const spread = sxx - sx * mean;
-  const slope = spread > 0 ? (sxy - mean * sy) / spread : 0;
-  return { inside: n, beside, at: mean, offset: sy / n, drift: slope, spread };
+  const found = lineOfSums(n, sx, sy, sxx, sxy);
+  return found && { ...found, beside };
 }
 
 /** Bob's times less those predicted, by Alice's time after the state's. */

@@ -94,6 +94,25 @@ export function searchLines(
   return best;
 }
 
+export interface FittedLine {
+  /** Points that it goes through. */
+  readonly inside: number;
+  /** Mean of x, and the line there. */
+  readonly at: number;
+  readonly offset: number;
+  readonly drift: number;
+  /** Σ(x − mean)². */
+  readonly spread: number;
+}
+
+/** Least squares from sums over n points; too few of them give none. */
+export function lineOfSums(n: number, sx: number, sy: number, sxx: number, sxy: number): FittedLine | undefined {
+  if (n < 5) return undefined;
+  const at = sx / n;
+  const spread = sxx - sx * at;
+  return { inside: n, at, offset: sy / n, drift: spread > 0 ? (sxy - at * sy) / spread : 0, spread };
+}
+
 /** Straight line through the differences within `reach` of one, and how many lie beside them as far again. */
 export function fitLine({ at, delta }: Differences, line: { offset: number; drift: number }, reach: number) {
   let [n, beside, sx, sy, sxx, sxy] = [0, 0, 0, 0, 0, 0];
@@ -110,19 +129,10 @@ export function fitLine({ at, delta }: Differences, line: { offset: number; drif
     sxx += x * x;
     sxy += x * y;
   }
-  if (n < 5) return undefined;
-  const mean = sx / n;
-  const spread = sxx - sx * mean;
-  const slope = spread > 0 ? (sxy - mean * sy) / spread : 0;
-  return {
-    inside: n,
-    beside,
-    /** Mean time, and the line there. */
-    at: mean,
-    offset: line.offset + line.drift * mean + sy / n,
-    drift: line.drift + slope,
-    spread,
-  };
+  const found = lineOfSums(n, sx, sy, sxx, sxy);
+  if (!found) return undefined;
+  const offset = line.offset + line.drift * found.at + found.offset;
+  return { ...found, beside, offset, drift: line.drift + found.drift };
 }
 
 /** ln of an upper bound on P[X ≥ n], X Poisson with mean m < n (Chernoff). */

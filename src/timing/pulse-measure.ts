@@ -3,7 +3,7 @@
  * drift lines over the whole period. Both must stand out of a flat background.
  */
 import { type ClockFilter, type ClockState, offsetAt } from "./clock-filter.js";
-import { fitLine, searchLines } from "./pair-lines.js";
+import { type FittedLine, fitLine, lineOfSums, searchLines } from "./pair-lines.js";
 
 export interface Measured {
   /** Prediction that it is measured against. */
@@ -71,10 +71,8 @@ export function measurePulses(
   return judged(fitLine(all, line, halfWidth), line, context) ?? gated;
 }
 
-type Fit = Omit<NonNullable<ReturnType<typeof fitLine>>, "beside">;
-
 /** As fitLine about the prediction, in one pass: what nearly every group of detections takes. */
-function fitGate(times: Float64Array, clock: PulseLine, state: ClockState, halfWidth: number): Fit | undefined {
+function fitGate(times: Float64Array, clock: PulseLine, state: ClockState, halfWidth: number): FittedLine | undefined {
   const { fraction, period } = clock;
   const [at, offset, drift, bend] = [state.at, state.offset, state.drift, state.rate / 2];
   const perPeriod = 1 / period;
@@ -91,15 +89,12 @@ function fitGate(times: Float64Array, clock: PulseLine, state: ClockState, halfW
     sxx += x * x;
     sxy += x * y;
   }
-  if (n < 5) return undefined;
-  const mean = sx / n;
-  const spread = sxx - sx * mean;
-  return { inside: n, at: mean, offset: sy / n, drift: spread > 0 ? (sxy - mean * sy) / spread : 0, spread };
+  return lineOfSums(n, sx, sy, sxx, sxy);
 }
 
 /** A fit that stands out of a flat background, as a measurement. */
 function judged(
-  fit: Fit | undefined,
+  fit: FittedLine | undefined,
   line: { offset: number; drift: number },
   { state, halfWidth, period, size }: { state: ClockState; halfWidth: number; period: number; size: number },
 ): Measured | undefined {
