@@ -6,15 +6,10 @@ import type { RandomSource } from "./random.js";
 import type { BlockSlots } from "./stages/slots.js";
 import { aliceSlotsOfPairs, aliceSlotsOfPulses, bobSlotsOfPairs, bobSlotsOfPulses } from "./stages/slots.js";
 import { EventStream } from "./timing/events.js";
+import { acquirePairsAsAlice, acquirePairsAsBob } from "./timing/pair-acquire.js";
 import { type EventBlock, eventBlocks } from "./timing/pair-blocks.js";
 import { PairLinker } from "./timing/pair-linker.js";
-import {
-  acquirePairsAsAlice,
-  acquirePairsAsBob,
-  blockBoundary,
-  type CalibrationClicks,
-  type PairLock,
-} from "./timing/pairs.js";
+import { blockBoundary, type CalibrationClicks, type PairLock } from "./timing/pairs.js";
 import { type PulseBlock, pulseBlocks } from "./timing/pulse-blocks.js";
 import { acquirePulsesAsAlice, acquirePulsesAsBob, type BobPulses } from "./timing/pulses.js";
 import type { ClockReport, NoLock } from "./timing/types.js";

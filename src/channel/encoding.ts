@@ -55,6 +55,15 @@ export function decodeSlots(bytes: Uint8Array, count: number, end: number): Floa
   return slots;
 }
 
+/** Rising but not strictly: the index is added, so that neighbours differ. */
+export function encodeRising(values: Float64Array): Uint8Array {
+  return encodeSlots(values.map((value, i) => value + i));
+}
+
+export function decodeRising(bytes: Uint8Array, count: number, end: number): Float64Array {
+  return decodeSlots(bytes, count, end + count + 1).map((value, i) => value - i);
+}
+
 /** Four codes of two bits a byte, the first lowest. */
 export function packPairs(codes: Uint8Array): Uint8Array {
   const out = new Uint8Array(Math.ceil(codes.length / 4));

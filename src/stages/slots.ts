@@ -2,7 +2,7 @@
  * Slots: what timing found becomes basis and bit per slot at either end.
  *
  *   prepare-and-measure  Bob → Alice  slots.pulses  pulse numbers of his slots; Alice reads her record there
- *   entanglement         pairs.times, pairs.slots (timing/pairs.ts)
+ *   entanglement         pairs.times, pairs.slots (timing/pairs.ts, after timing/pair-acquire.ts)
  */
 import { z } from "zod";
 import { BitString } from "../bits.js";

@@ -170,3 +170,45 @@ function fullSort(batch: DetectorBatch): DetectorBatch {
     detector: Uint8Array.from(order, (i) => batch.detector[i]!),
   };
 }
+
+/** Detections of several batches, ps after `origin` and not before it; the clock channel is left out. */
+export function collect(
+  batches: readonly DetectorBatch[],
+  origin: bigint,
+): { times: Float64Array; detector: Uint8Array } {
+  const size = batches.reduce((sum, { dt }) => sum + dt.length, 0);
+  const times = new Float64Array(size);
+  const detector = new Uint8Array(size);
+  let n = 0;
+  for (const batch of batches) {
+    const shift = Number(batch.base - origin);
+    for (let i = 0; i < batch.dt.length; i++) {
+      if (batch.detector[i] === clockIndex) continue;
+      detector[n] = batch.detector[i]!;
+      times[n++] = shift + batch.dt[i]!;
+    }
+  }
+  const from = lowerBound(times.subarray(0, n), 0);
+  return { times: times.subarray(from, n), detector: detector.subarray(from, n) };
+}
+
+export function spanPs(batches: readonly DetectorBatch[]): number {
+  const [first, last] = [batches[0], batches[batches.length - 1]];
+  return first && last ? Number(last.base - first.base) + last.dt[last.dt.length - 1]! - first.dt[0]! : 0;
+}
+
+export function endsAfter(batches: readonly DetectorBatch[], time: bigint): boolean {
+  const last = batches[batches.length - 1];
+  return last !== undefined && last.base + BigInt(last.dt[last.dt.length - 1] ?? 0) > time;
+}
+
+/** First index whose value is not below `value`. */
+export function lowerBound(sorted: Float64Array, value: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

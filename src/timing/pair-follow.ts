@@ -4,7 +4,8 @@
  * filter's uncertainty reaches, which is how a lock comes back after a gap. From there it is followed back to the gap.
  */
 import { type ClockFilter, type ClockSigmas, type ClockState, offsetAt } from "./clock-filter.js";
-import { fitLine, lineOfSums, lowerBound, searchLines } from "./pair-lines.js";
+import { lowerBound } from "./events.js";
+import { fitLine, lineOfSums, searchLines } from "./pair-lines.js";
 
 const groupPairs = 100;
 const firstGroup = 64;

@@ -2,6 +2,7 @@
  * Differences t_b − t_a near a known lag, gathered along drift lines in a two-dimensional histogram (KERNELS.md D): the
  * fullest bin must stand out of Poisson noise over all bins and lines; then a regression.
  */
+import { lowerBound } from "./events.js";
 import { falseLockProbability } from "./types.js";
 
 export interface PairLine {
@@ -138,14 +139,4 @@ export function fitLine({ at, delta }: Differences, line: { offset: number; drif
 /** ln of an upper bound on P[X ≥ n], X Poisson with mean m < n (Chernoff). */
 export function poissonTail(n: number, m: number): number {
   return n <= m ? 0 : n - m - n * Math.log(n / m);
-}
-
-export function lowerBound(sorted: Float64Array, value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -4,7 +4,8 @@
  * above all other lags. Differences near that lag, by slices of time, then tell drift and its change over the window.
  */
 import FFT from "fft.js";
-import { lowerBound, poissonTail } from "./pair-lines.js";
+import { lowerBound } from "./events.js";
+import { poissonTail } from "./pair-lines.js";
 import { falseLockProbability } from "./types.js";
 
 export interface CoarseOffset {
@@ -21,6 +22,8 @@ export interface CoarseOffset {
 }
 
 const size = 1 << 19;
+export const coarseBinPs = 4_096_000;
+export const coarseWindowPs = (size / 2) * coarseBinPs;
 /**
  * Drifts tried: a bin and a window's length let each see ± 12 ppm. The usual one goes first and alone; where it finds a
  * peak the others are tried on the same window, since a strong peak shows through at the wrong drift.
@@ -36,18 +39,12 @@ export function neededSigmas(lags: number): number {
 }
 
 /**
- * @param a,b sorted times, ps  @param binPs bin of the correlation
+ * @param a,b sorted times, ps
  * @param low,high offsets t_b − t_a to search, ps
  */
-export function coarseOffset(
-  a: Float64Array,
-  b: Float64Array,
-  binPs: number,
-  low: number,
-  high: number,
-): CoarseOffset | undefined {
+export function coarseOffset(a: Float64Array, b: Float64Array, low: number, high: number): CoarseOffset | undefined {
   if (a.length < 100 || b.length < 100) return undefined;
-  const range = { binPs, low, high };
+  const range = { binPs: coarseBinPs, low, high };
   return searchWindows(a, b, usualDrift, largeDrifts, range) ?? searchWindows(a, b, largeDrifts, [], range);
 }
 

@@ -17,8 +17,9 @@ import type { BlockChannel } from "../channel/types.js";
 import type { PreparationRecord } from "../dumps/preparation.js";
 import { QkdError } from "../errors.js";
 import type { Link } from "../link.js";
-import { type Comb, findComb } from "./comb.js";
-import { clockIndex, type DetectorBatch, type EventStream } from "./events.js";
+import { findComb } from "./comb.js";
+import { collect, type DetectorBatch, type EventStream, spanPs } from "./events.js";
+import { chooseHalfWidth, clockDrift, clockTicks, detectorDelays, onset } from "./pulse-calibration.js";
 import { type ClassedSlots, findShift, type ScoringBits } from "./pulse-shift.js";
 import { emptyGated, PulseTracker } from "./pulse-tracker.js";
 import type { NoLock } from "./types.js";
@@ -33,8 +34,6 @@ const acquirePs = 12e12;
 const shiftSlots = 2000;
 /** Enough where outcomes are disclosed: half of the pulses that were detected score there, against a quarter. */
 const disclosedSlots = 1000;
-/** A gate chosen from the data: this many robust sigmas to each side. */
-const gateSigmas = 5;
 
 export interface BobPulses {
   readonly locked: true;
@@ -67,7 +66,7 @@ export async function acquirePulsesAsBob(
   link: Link,
 ): Promise<BobPulses | NoLock> {
   const ahead = await events.readAhead(
-    (batches) => events.detections >= acquireDetections || spanOf(batches) >= acquirePs,
+    (batches) => events.detections >= acquireDetections || spanPs(batches) >= acquirePs,
   );
   events.checkChannels("bob");
   const acquired = acquire(ahead, link);
@@ -151,10 +150,12 @@ interface Acquired {
 
 function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock {
   const origin = ahead[0]?.base ?? 0n;
-  const { times, detector, clock } = flatten(ahead, origin);
+  const { times, detector } = collect(ahead, origin);
   if (times.length === 0) return { locked: false, reason: "NO_DETECTIONS", details: { detections: 0 } };
   const period = link.source!.pulsePeriodPs;
-  const hint = link.bob.clockChannel ? clockDrift(clock, period * link.bob.clockChannel.everyPulses) : undefined;
+  const hint = link.bob.clockChannel
+    ? clockDrift(clockTicks(ahead, origin), period * link.bob.clockChannel.everyPulses)
+    : undefined;
   const range: [number, number] =
     hint === undefined || Math.abs(hint) < largestDrift
       ? [-largestDrift, largestDrift]
@@ -179,83 +180,6 @@ function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock
   );
   const outcomes = disclose ? first.detector.map((d) => outcomeOf(link.bob.detectors![d]!)) : new Uint8Array();
   return { slots: first.slots, outcomes, tracker: tracker(), guess: -Math.round((onset(times) - phase) / comb.period) };
-}
-
-function flatten(ahead: readonly DetectorBatch[], origin: bigint) {
-  const size = ahead.reduce((sum, { dt }) => sum + dt.length, 0);
-  const times = new Float64Array(size);
-  const detector = new Uint8Array(size);
-  const clock: number[] = [];
-  let n = 0;
-  for (const batch of ahead) {
-    const shift = Number(batch.base - origin);
-    for (let i = 0; i < batch.dt.length; i++) {
-      if (batch.detector[i] === clockIndex) clock.push(shift + batch.dt[i]!);
-      else {
-        detector[n] = batch.detector[i]!;
-        times[n++] = shift + batch.dt[i]!;
-      }
-    }
-  }
-  return { times: times.subarray(0, n), detector: detector.subarray(0, n), clock };
-}
-
-/** Relative drift from the source's clock, some of whose ticks are missing: a line through tick numbers. */
-function clockDrift(clock: readonly number[], nominal: number): number | undefined {
-  if (clock.length < 8) return undefined;
-  const [first, last] = [clock[0]!, clock[clock.length - 1]!];
-  let [n, sx, sy, sxx, sxy, tick] = [0, 0, 0, 0, 0, 0];
-  let previous = first;
-  for (const time of clock) {
-    tick += Math.round((time - previous) / nominal);
-    previous = time;
-    const y = time - first - tick * nominal;
-    n++;
-    sx += tick;
-    sy += y;
-    sxx += tick * tick;
-    sxy += tick * y;
-  }
-  const spread = n * sxx - sx * sx;
-  if (!(spread > 0) || last <= first) return undefined;
-  const drift = (n * sxy - sx * sy) / spread / nominal;
-  return Math.abs(drift) < 1e-4 ? drift : undefined;
-}
-
-/** Mean residual of each detector's clicks near the common phase: the first detector's, the others after it. */
-function detectorDelays(times: Float64Array, detector: Uint8Array, { period, phase }: Comb, count: number) {
-  const around = new Float64Array(count);
-  const n = new Float64Array(count);
-  const reach = Math.min(period / 4, 2000);
-  for (let pass = 0; pass < 3; pass++) {
-    const sums = new Float64Array(count);
-    n.fill(0);
-    for (let i = 0; i < times.length; i++) {
-      const d = detector[i]!;
-      const t = times[i]! - phase - around[d]!;
-      const residual = t - Math.round(t / period) * period;
-      if (Math.abs(residual) > reach / (pass + 1)) continue;
-      sums[d]! += residual;
-      n[d]!++;
-    }
-    for (let d = 0; d < count; d++) if (n[d]! > 0) around[d]! += sums[d]! / n[d]!;
-  }
-  return { first: around[0]!, relative: Array.from(around, (delay) => delay - around[0]!) };
-}
-
-/** From times alone: robust sigma of the residuals, background taken off by the share outside (FORMULAS.md 9). */
-function chooseHalfWidth(
-  times: Float64Array,
-  detector: Uint8Array,
-  { period, phase }: Comb,
-  delays: readonly number[],
-): number {
-  const residuals = Float64Array.from(times, (time, i) => {
-    const t = time - phase - delays[detector[i]!]!;
-    return Math.abs(t - Math.round(t / period) * period);
-  }).sort();
-  const sigma = residuals[Math.floor(residuals.length / 2)]! / 0.6745;
-  return Math.max(1, Math.min(Math.floor(period / 2), Math.round(gateSigmas * sigma)));
 }
 
 /** By a tracker of their own: on sparse links they span more than one straight line does. */
@@ -286,17 +210,6 @@ function outcomeOf({ basis, bit }: { basis: "Z" | "X"; bit: 0 | 1 }): number {
   return (basis === "X" ? 2 : 0) + bit;
 }
 
-/** When the detection rate first reaches half of its median: where the source seems to have started. */
-function onset(times: Float64Array): number {
-  const group = 32;
-  if (times.length < 8 * group) return times[0]!;
-  const gaps: number[] = [];
-  for (let i = group; i < times.length; i += group) gaps.push(times[i]! - times[i - group]!);
-  const usual = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)]!;
-  const start = gaps.findIndex((gap) => gap < 2 * usual);
-  return start > 0 ? times[start * group]! : times[0]!;
-}
-
 /** @param classOf class in which a pulse scores, by its nibble of the record; −1 for none */
 function scoringBits(record: PreparationRecord, classOf: (nibble: number) => number, classes: number): ScoringBits {
   const byNibble = Array.from({ length: 16 }, (_, nibble) => classOf(nibble));
@@ -315,10 +228,4 @@ function scoringBits(record: PreparationRecord, classOf: (nibble: number) => num
     bytes.fill(0);
     return words;
   };
-}
-
-function spanOf(batches: readonly DetectorBatch[]): number {
-  const [first, last] = [batches[0], batches[batches.length - 1]];
-  if (!first || !last) return 0;
-  return Number(last.base - first.base) + (last.dt[last.dt.length - 1] ?? 0) - (first.dt[0] ?? 0);
 }

@@ -7,13 +7,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { openDump, PreparationRecord } from "../../src/dumps/index.js";
 import type { Link } from "../../src/link.js";
 import { simulate } from "../../src/simulate/index.js";
 import { EventStream } from "../../src/timing/events.js";
-import { acquirePairsAsAlice, acquirePairsAsBob } from "../../src/timing/pairs.js";
+import { acquirePairsAsAlice, acquirePairsAsBob } from "../../src/timing/pair-acquire.js";
 import { pulseBlocks } from "../../src/timing/pulse-blocks.js";
 import { acquirePulsesAsAlice, acquirePulsesAsBob } from "../../src/timing/pulses.js";
 import { progress } from "../shared.js";
@@ -21,35 +21,43 @@ import { entangled, prepared, type Truth } from "./runs.js";
 
 let folder: string;
 let runs = 0;
-const closing: PreparationRecord[] = [];
+const closing: { close(): Promise<void> }[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "qkd-timing-"));
 });
+afterEach(closeAll);
 afterAll(async () => {
-  await Promise.all(closing.map((record) => record.close()));
   await rm(folder, { recursive: true });
 });
+
+/** Noise links close theirs one by one: a thousand open files are too many. */
+async function closeAll() {
+  await Promise.all(closing.splice(0).map((file) => file.close()));
+}
 
 async function acquirePulses(link: Link, seconds: number, seed = 1) {
   const { files, truth } = await simulate(link, { seconds, seed, out: join(folder, `${runs++}`) });
   const record = await PreparationRecord.open(files.alice);
-  const events = new EventStream(await openDump(files.bob), link.bob);
+  const dump = await openDump(files.bob);
+  closing.push(record, dump);
+  const events = new EventStream(dump, link.bob);
   const { alice, bob } = loopbackPair();
   const [atAlice, atBob] = await Promise.all([
     acquirePulsesAsAlice(alice, record, link),
     acquirePulsesAsBob(bob, events, link),
   ]);
   expect(atAlice.locked).toBe(atBob.locked);
-  closing.push(record);
   return { atBob, events, truth: truth as unknown as Truth };
 }
 
 async function acquirePairs(link: Link, seconds: number, seed = 1) {
   const { files, truth } = await simulate(link, { seconds, seed, out: join(folder, `${runs++}`) });
   const { alice, bob } = loopbackPair();
+  const dumps = await Promise.all([openDump(files.alice), openDump(files.bob)]);
+  closing.push(...dumps);
   const [atAlice, atBob] = await Promise.all([
-    acquirePairsAsAlice(alice, new EventStream(await openDump(files.alice), link.alice), link),
-    acquirePairsAsBob(bob, new EventStream(await openDump(files.bob), link.bob), link),
+    acquirePairsAsAlice(alice, new EventStream(dumps[0], link.alice), link),
+    acquirePairsAsBob(bob, new EventStream(dumps[1], link.bob), link),
   ]);
   expect(atAlice.locked).toBe(atBob.locked);
   return { atAlice, truth: truth as unknown as Truth };
@@ -131,6 +139,7 @@ describe("noise of at least 1e4 events a side, seeded", () => {
       progress("noise links of pulses", seed, pulses, 20);
       const { atBob } = await acquirePulses(prepared({ lossDb: 90, darkCountsHz: 20_000 }), 0.16, seed);
       expect(atBob, `seed ${seed}`).toMatchObject({ locked: false, reason: "NO_LOCK" });
+      await closeAll();
     }
   }, 3_600_000);
 
@@ -139,6 +148,7 @@ describe("noise of at least 1e4 events a side, seeded", () => {
       progress("noise links of pairs", seed, pairs, 10);
       const { atAlice } = await acquirePairs(entangled({ lossDb: 90, backgroundHz: 60_000 }), 0.18, seed);
       expect(atAlice, `seed ${seed}`).toMatchObject({ locked: false, reason: "NO_LOCK" });
+      await closeAll();
     }
   }, 3_600_000);
 });

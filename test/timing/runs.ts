@@ -5,15 +5,10 @@ import { openDump, PreparationRecord } from "../../src/dumps/index.js";
 import { type Link, type LinkInput, parseLink } from "../../src/link.js";
 import { simulate } from "../../src/simulate/index.js";
 import { EventStream } from "../../src/timing/events.js";
+import { acquirePairsAsAlice, acquirePairsAsBob } from "../../src/timing/pair-acquire.js";
 import { eventBlocks } from "../../src/timing/pair-blocks.js";
 import { PairLinker } from "../../src/timing/pair-linker.js";
-import {
-  acquirePairsAsAlice,
-  acquirePairsAsBob,
-  blockBoundary,
-  pairAsAlice,
-  pairAsBob,
-} from "../../src/timing/pairs.js";
+import { blockBoundary, pairAsAlice, pairAsBob } from "../../src/timing/pairs.js";
 import { pulseBlocks } from "../../src/timing/pulse-blocks.js";
 import { acquirePulsesAsAlice, acquirePulsesAsBob } from "../../src/timing/pulses.js";
 
@@ -101,11 +96,17 @@ async function simulated(link: Link, { seconds, seed, folder }: Run) {
 /** Single clicks of the same basis, from the lock's disclosed stretch on. */
 export async function siftPairs(link: Link, run: Run): Promise<Sifted> {
   const { files, truth } = await simulated(link, run);
+  const [a, b] = await Promise.all([openDump(files.alice), openDump(files.bob)]);
+  try {
+    const events = { alice: new EventStream(a, link.alice), bob: new EventStream(b, link.bob) };
+    return { ...(await siftedPairs(link, events)), truth };
+  } finally {
+    await Promise.all([a.close(), b.close()]);
+  }
+}
+
+async function siftedPairs(link: Link, events: { alice: EventStream; bob: EventStream }) {
   const { alice, bob } = loopbackPair();
-  const events = {
-    alice: new EventStream(await openDump(files.alice), link.alice),
-    bob: new EventStream(await openDump(files.bob), link.bob),
-  };
   const [atAlice, atBob] = await Promise.all([
     acquirePairsAsAlice(alice, events.alice, link),
     acquirePairsAsBob(bob, events.bob, link),
@@ -130,14 +131,15 @@ export async function siftPairs(link: Link, run: Run): Promise<Sifted> {
       if (x.bit === y.bit) errors++;
     }
   }
-  return { bits, qber: errors / bits, truth };
+  return { bits, qber: errors / bits };
 }
 
 export async function siftPulses(link: Link, run: Run): Promise<Sifted> {
   const { files, truth } = await simulated(link, run);
   const record = await PreparationRecord.open(files.alice);
+  const dump = await openDump(files.bob);
   try {
-    const events = new EventStream(await openDump(files.bob), link.bob);
+    const events = new EventStream(dump, link.bob);
     const { alice, bob } = loopbackPair();
     const [, atBob] = await Promise.all([
       acquirePulsesAsAlice(alice, record, link),
@@ -158,7 +160,7 @@ export async function siftPulses(link: Link, run: Run): Promise<Sifted> {
       }
     return { bits, qber: errors / bits, truth };
   } finally {
-    await record.close();
+    await Promise.all([record.close(), dump.close()]);
   }
 }
 
