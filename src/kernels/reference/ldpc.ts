@@ -1,6 +1,7 @@
 /**
  * Syndrome decoding as the textbooks have it: flooding sum-product in float64 (Kschischang, Frey, Loeliger, IEEE Trans.
- * Inf. Theory 47, 498 (2001)), the tanh rule, damped on a second and third attempt.
+ * Inf. Theory 47, 498 (2001)), the tanh rule with its products forward and backward over a row, damped on a second and
+ * third attempt.
  */
 import { BitString } from "../../bits.js";
 import type { LdpcCode } from "../../codes/code.js";
@@ -43,13 +44,21 @@ function flood(
   });
   const toCheck = Float64Array.from(columns, (column) => prior[column]!);
   const toBit = new Float64Array(columns.length);
+  /** Of a row's tanh, the product over the edges before this one. */
+  const ahead = new Float64Array(columns.length);
   for (let iteration = 1; iteration <= iterations; iteration++) {
     for (let row = 0; row < m; row++) {
-      for (let e = rowStart[row]!; e < rowStart[row + 1]!; e++) {
-        let product = target.get(row) ? -1 : 1;
-        for (let other = rowStart[row]!; other < rowStart[row + 1]!; other++)
-          if (other !== e) product *= Math.tanh(toCheck[other]! / 2);
+      const [from, to] = [rowStart[row]!, rowStart[row + 1]!];
+      let before = target.get(row) ? -1 : 1;
+      for (let e = from; e < to; e++) {
+        ahead[e] = before;
+        before *= Math.tanh(toCheck[e]! / 2);
+      }
+      let after = 1;
+      for (let e = to - 1; e >= from; e--) {
+        const product = ahead[e]! * after;
         const fresh = 2 * Math.atanh(Math.max(-1 + 1e-15, Math.min(1 - 1e-15, product)));
+        after *= Math.tanh(toCheck[e]! / 2);
         toBit[e] = damping * fresh + (1 - damping) * toBit[e]!;
       }
     }
