@@ -4,7 +4,7 @@
  * error rate needs: no error rate falls into a gap, and less than one circulant of a frame is shortened.
  *
  * Efficiency to begin with: f = f∞ + a·sqrt(Q(1 − Q))·log2((1 − Q)/Q) / (h(Q)·sqrt(n)), the form of the normal
- * approximation, f∞ and a fitted to measured codes at FER ≈ 10⁻²; profiles shift it.
+ * approximation, f∞ and a fitted to measured codes at FER ≈ 10⁻²; profiles shift it, one adds b/Q³ for wide checks.
  */
 import { entropy } from "../security/index.js";
 import { codeInfo, mostColumns } from "./catalogue.js";
@@ -29,12 +29,14 @@ export interface FramePlan {
  */
 export type StartProfile = "fast" | "single" | "balanced" | "incremental";
 
-const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: number }>> = {
+const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: number; wide?: number }>> = {
   fast: { asymptotic: 1.12, finite: 4.9 },
-  single: { asymptotic: 1.093, finite: 4.66 },
+  // Checks grow as 1/Q, and int8 loses in each: below 0.7 % no frame length makes up for it.
+  single: { asymptotic: 1.093, finite: 4.66, wide: 6e-9 },
   balanced: { asymptotic: 1.066, finite: 3.5 },
   incremental: { asymptotic: 1.04, finite: 1.6 },
 };
+const mostForWidth = 0.07;
 
 /** Base columns: more of them make finer steps of the rate, short frames need wide circulants more. */
 const fewColumns = 256;
@@ -44,7 +46,7 @@ const vector = 32;
 const leastColumns = 8;
 const leastRows = 3;
 /** Base rows below which one more is a visible step of f: circulants shrink instead. */
-const fineRows = 40;
+const fineRows = 52;
 
 /** Fewest bits that make a frame. */
 export const smallestFrame = leastColumns * vector;
@@ -65,8 +67,9 @@ export function planFrames(bits: number, { qber, profile, largestFrame, share = 
   const real = Math.ceil(Math.ceil(bits / 8) / frames) * 8;
   const target = real < manyFrom ? fewColumns : manyColumns;
   const q = Math.min(0.25, Math.max(1e-4, qber));
-  const { asymptotic, finite } = measured[profile];
-  const startEfficiency = share * (asymptotic + (finite * dispersion(q)) / Math.sqrt(real));
+  const { asymptotic, finite, wide = 0 } = measured[profile];
+  const width = Math.min(mostForWidth, wide / q ** 3);
+  const startEfficiency = share * (asymptotic + width + (finite * dispersion(q)) / Math.sqrt(real));
   const wanted = startEfficiency * entropy(q) * real;
   const circulant = Math.max(real / mostColumns, Math.min(real / target, wanted / fineRows));
   const lifting = Math.max(

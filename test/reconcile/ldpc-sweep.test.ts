@@ -14,6 +14,12 @@ const bits = 2 ** (slow ? 20 : 18);
 describe.each([
   ["throughput", "one-way"],
   ["auto", "pattern-public"],
+  ...(slow
+    ? ([
+        ["auto", "one-way"],
+        ["efficiency", "pattern-public"],
+      ] as const)
+    : []),
 ] as const)("QBER sweep, %s, %s", (mode, accounting) => {
   it("has no gap", async () => {
     const curve: { qber: number; f: number }[] = [];
