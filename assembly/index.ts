@@ -7,8 +7,9 @@ export { cascadeTag, cascadeTagTable } from "./cascade/tag";
 export { multiply, multiplyScratch } from "./gf2/multiply";
 export { ghashBlocks, ghashTable } from "./ghash";
 export { ldpcDecodeGeneral } from "./ldpc/general";
-export { ldpcDecode, ldpcSigns, ldpcSpread } from "./ldpc/layered";
+export { ldpcDecode, ldpcSigns } from "./ldpc/layered";
 export { ldpcSyndrome } from "./ldpc/syndrome";
+export { ldpcWeakest } from "./ldpc/weakest";
 export { heapBase } from "./memory";
 export { siftAlice, siftBegin, siftBob, siftEnd, siftRange } from "./sift";
 export {

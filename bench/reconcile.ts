@@ -51,8 +51,9 @@ function bothEnds(engine: Engine, workers: number, input: Input): Case {
     async run() {
       const result = await engine.reconcile(input);
       if (!result.reconciled) throw new Error(`${method} at ${qber} left a difference`);
-      const { accounting, efficiency, frames, framesFailed, rounds } = result;
+      const { accounting, efficiency, frames, framesFailed, rounds, choice } = result;
       Object.assign(parameters, { accounting, efficiency, frames, framesFailed, rounds });
+      if (choice.iterations !== undefined) Object.assign(parameters, { iterations: choice.iterations });
     },
   };
 }

@@ -8,9 +8,11 @@
 // al., MILCOM 2003), or normalised min-sum (fast) with factor alpha/256. c is rounded up and down in turn from edge to edge:
 // rounded alike, it vanishes from i = 9 on, and a check of a hundred edges answers twice what it should.
 //
-// Layout: L one padded column of Z + 64 bytes each; R one stream in processing order, 32 bytes a block and edge; target one
-// byte a check, 0x00 or 0x80. A row of `code`: degree, (column address, shift) per edge, events, (block, edge) per event.
+// Layout: L one padded column of Z + 64 bytes each; R one stream in processing order, 32 bytes a block and edge; the target
+// packed, and spread to one byte a check, 0x00 or 0x80. A row of `code`: degree, (column address, shift) per edge, events, (block, edge) per event.
 // A circulant's wrap is an event: from that block on the edge's pointer is Z lower. Cost: ~0.17 ns an edge and iteration.
+
+import { ldpcSyndrome } from "./syndrome";
 
 const lanes: i32 = 32;
 /** Offsets behind `tables`: 16 bytes of c, then 64 bytes that select the spilled lanes. */
@@ -18,8 +20,6 @@ const selectAt: usize = 64;
 /** Behind them eight tables of c, rounded up where (k + ½)/8 exceeds what is missing: edges take them in turn. */
 const ditherAt: usize = 192;
 const ditherMask: usize = 96;
-/** Edge pointers of a row; one byte a check of the parity sweep lies behind. */
-const pointerBytes: usize = 8192;
 
 // @ts-ignore: decorator
 @inline
@@ -52,24 +52,12 @@ function signed(magnitude: v128, negative: v128): v128 {
   return i8x16.sub(v128.xor(magnitude, negative), negative);
 }
 
-/** T = L − R of 16 checks on one edge, kept in R's place until pass 2. */
+/** R of 16 checks on one edge, from T. `usual` and `gain` = the least one's own − `usual` carry the check's sign. */
 // @ts-ignore: decorator
 @inline
-function extrinsic(l: v128, message: usize): v128 {
-  const t = i8x16.sub_sat_s(l, v128.load(message));
-  v128.store(message, t);
-  return t;
-}
-
-/** Pass 2 of 16 checks on one edge. `usual` and `own` − `usual` carry the check's sign already. */
-// @ts-ignore: decorator
-@inline
-function answer(at: usize, message: usize, least: v128, usual: v128, gain: v128): void {
-  const t = v128.load(message);
+function reply(t: v128, least: v128, usual: v128, gain: v128): v128 {
   const value = i8x16.add(usual, v128.and(gain, i8x16.eq(i8x16.abs(t), least)));
-  const r = signed(value, i8x16.gt_s(i8x16.splat(0), t));
-  v128.store(message, r);
-  v128.store(at, i8x16.add_sat_s(t, r));
+  return signed(value, i8x16.gt_s(i8x16.splat(0), t));
 }
 
 /** One iteration over all layers. Returns how many checks were unsatisfied on the way. */
@@ -113,14 +101,16 @@ function iterate(tight: bool, code: usize, rows: i32, z: i32, l: usize, r: usize
         const at = <usize>load<u32>(p) + k;
         let part = tight ? v128.load(tables + ditherAt + ((p << 2) & ditherMask)) : table;
         let bits = v128.load(at);
-        let t = extrinsic(bits, message);
+        let t = i8x16.sub_sat_s(bits, v128.load(message));
+        v128.store(message, t);
         parity0 = v128.xor(parity0, bits);
         sign0 = v128.xor(sign0, t);
         t = i8x16.abs(t);
         rest0 = combine(tight, rest0, i8x16.max_u(least0, t), part);
         least0 = i8x16.min_u(least0, t);
         bits = v128.load(at, 16);
-        t = extrinsic(bits, message + 16);
+        t = i8x16.sub_sat_s(bits, v128.load(message, 16));
+        v128.store(message, t, 16);
         parity1 = v128.xor(parity1, bits);
         sign1 = v128.xor(sign1, t);
         t = i8x16.abs(t);
@@ -129,14 +119,16 @@ function iterate(tight: bool, code: usize, rows: i32, z: i32, l: usize, r: usize
         part = tight ? v128.load(tables + ditherAt + ((p << 2) & ditherMask), 16) : table;
         const at2 = <usize>load<u32>(p, 4) + k;
         bits = v128.load(at2);
-        t = extrinsic(bits, message + 32);
+        t = i8x16.sub_sat_s(bits, v128.load(message, 32));
+        v128.store(message, t, 32);
         parity0 = v128.xor(parity0, bits);
         sign0 = v128.xor(sign0, t);
         t = i8x16.abs(t);
         rest0 = combine(tight, rest0, i8x16.max_u(least0, t), part);
         least0 = i8x16.min_u(least0, t);
         bits = v128.load(at2, 16);
-        t = extrinsic(bits, message + 48);
+        t = i8x16.sub_sat_s(bits, v128.load(message, 48));
+        v128.store(message, t, 48);
         parity1 = v128.xor(parity1, bits);
         sign1 = v128.xor(sign1, t);
         t = i8x16.abs(t);
@@ -148,14 +140,16 @@ function iterate(tight: bool, code: usize, rows: i32, z: i32, l: usize, r: usize
         const at = <usize>load<u32>(p) + k;
         let part = tight ? v128.load(tables + ditherAt + ((p << 2) & ditherMask)) : table;
         let bits = v128.load(at);
-        let t = extrinsic(bits, message);
+        let t = i8x16.sub_sat_s(bits, v128.load(message));
+        v128.store(message, t);
         parity0 = v128.xor(parity0, bits);
         sign0 = v128.xor(sign0, t);
         t = i8x16.abs(t);
         rest0 = combine(tight, rest0, i8x16.max_u(least0, t), part);
         least0 = i8x16.min_u(least0, t);
         bits = v128.load(at, 16);
-        t = extrinsic(bits, message + 16);
+        t = i8x16.sub_sat_s(bits, v128.load(message, 16));
+        v128.store(message, t, 16);
         parity1 = v128.xor(parity1, bits);
         sign1 = v128.xor(sign1, t);
         t = i8x16.abs(t);
@@ -178,17 +172,35 @@ function iterate(tight: bool, code: usize, rows: i32, z: i32, l: usize, r: usize
       message = r;
       for (p = pointers; p < pairsEnd; p += 8) {
         const at = <usize>load<u32>(p) + k;
-        answer(at, message, least0, usual0, gain0);
-        answer(at + 16, message + 16, least1, usual1, gain1);
+        let t = v128.load(message);
+        let back = reply(t, least0, usual0, gain0);
+        v128.store(message, back);
+        v128.store(at, i8x16.add_sat_s(t, back));
+        t = v128.load(message, 16);
+        back = reply(t, least1, usual1, gain1);
+        v128.store(message, back, 16);
+        v128.store(at, i8x16.add_sat_s(t, back), 16);
         const at2 = <usize>load<u32>(p, 4) + k;
-        answer(at2, message + 32, least0, usual0, gain0);
-        answer(at2 + 16, message + 48, least1, usual1, gain1);
+        t = v128.load(message, 32);
+        back = reply(t, least0, usual0, gain0);
+        v128.store(message, back, 32);
+        v128.store(at2, i8x16.add_sat_s(t, back));
+        t = v128.load(message, 48);
+        back = reply(t, least1, usual1, gain1);
+        v128.store(message, back, 48);
+        v128.store(at2, i8x16.add_sat_s(t, back), 16);
         message += 64;
       }
       if (p < pointersEnd) {
         const at = <usize>load<u32>(p) + k;
-        answer(at, message, least0, usual0, gain0);
-        answer(at + 16, message + 16, least1, usual1, gain1);
+        let t = v128.load(message);
+        let back = reply(t, least0, usual0, gain0);
+        v128.store(message, back);
+        v128.store(at, i8x16.add_sat_s(t, back));
+        t = v128.load(message, 16);
+        back = reply(t, least1, usual1, gain1);
+        v128.store(message, back, 16);
+        v128.store(at, i8x16.add_sat_s(t, back), 16);
         message += 32;
       }
       r = message;
@@ -218,56 +230,53 @@ function mergeSpill(column: usize, z: i32, over: u32, tables: usize): void {
   v128.store(column, v128.bitselect(v128.load(column + z, 16), v128.load(column, 16), v128.load(select, 16)), 16);
 }
 
-/** Checks that the signs of L do not satisfy, exactly. `work`: Z bytes. */
-function countUnsatisfied(code: usize, rows: i32, z: i32, l: usize, target: usize, work: usize): i32 {
-  let unsatisfied = 0;
-  for (let row = 0; row < rows; row++) {
-    const degree = load<i32>(code);
-    code += 4;
-    for (let i = 0; i < z; i += 16) v128.store(work + i, v128.load(target + i));
-    for (let e = 0; e < degree; e++) {
-      const column = l + <usize>load<u32>(code);
-      const shift = load<i32>(code, 4);
-      code += 8;
-      v128.store(column + z, v128.load(column));
-      v128.store(column + z, v128.load(column, 16), 16);
-      let from = column + shift;
-      for (let i = 0; i < z; i += 16) {
-        if (i + shift >= z && from >= column + shift) from = column + shift - z;
-        v128.store(work + i, v128.xor(v128.load(work + i), v128.load(from + i)));
-      }
-    }
-    for (let i = 0; i < z; i += 16) unsatisfied += popcnt(i8x16.bitmask(v128.load(work + i)));
-    code += 4 + (<usize>load<u32>(code) << 3);
-    target += z;
+/** Whether the signs of L satisfy every check, exactly. `sweep`: the signs, the scratch of ldpcSyndrome, its answer. */
+function satisfied(code: usize, rows: i32, z: i32, columns: i32, l: usize, target: usize, sweep: usize): bool {
+  const doubled = sweep + <usize>(columns * (z >> 3) + 16);
+  let answer = doubled + <usize>(columns * ((z >> 2) + 8) + 16);
+  ldpcSigns(l, columns, z, sweep);
+  ldpcSyndrome(code, rows, columns, z, sweep, doubled, answer);
+  for (const end = answer + <usize>(rows * (z >> 3)); answer < end; answer += 4, target += 4) {
+    if (load<u32>(answer) != load<u32>(target)) return false;
   }
-  return unsatisfied;
+  return true;
 }
 
 /**
- * Decodes until every check holds or `iterations` are spent. `known`: (address in L, ±127) pairs that are put back after
- * every iteration. alphaFrom 0: tight throughout. prior 0: goes on with what L and R hold. Returns the iterations used,
- * or −1.
+ * Decodes until every check holds, `iterations` are spent, or the unsatisfied checks have not become a 64th fewer for
+ * `patience` of them. `known`: (address in L, ±127) pairs that are put back after every iteration. alphaFrom 0: tight;
+ * else alpha grows to alphaTo as checks come to hold: a ramp over time drives a frame that is behind into chaos.
+ * prior 0: goes on with what L and R hold. Returns the iterations used, negative where they did not do.
  */
 export function ldpcDecode(
-  code: usize, rows: i32, z: i32, columns: i32, l: usize, r: usize, messages: i32, target: usize, pointers: usize, tables: usize,
-  prior: i32, clip: i32, iterations: i32, alphaFrom: i32, alphaTo: i32, ramp: i32, known: usize, knownCount: i32,
+  code: usize, rows: i32, z: i32, columns: i32, l: usize, r: usize, messages: i32, target: usize, spread: usize, pointers: usize, tables: usize, sweep: usize,
+  prior: i32, clip: i32, iterations: i32, patience: i32, alphaFrom: i32, alphaTo: i32, known: usize, knownCount: i32,
 ): i32 {
   if (prior != 0) {
     for (let c: usize = 0; c < <usize>columns; c++) memory.fill(l + c * (z + 64), <u8>prior, z);
     memory.fill(r, 0, messages);
   }
+  ldpcSpread(target, rows * z, spread);
   pin(l, known, knownCount);
+  let first = 0;
+  let least = i32.MAX_VALUE;
+  let gained = 0;
+  let alpha = alphaFrom;
   for (let i = 1; i <= iterations; i++) {
-    const alpha = alphaFrom == 0 ? 0 : i < ramp ? alphaFrom + ((alphaTo - alphaFrom) * i) / ramp : alphaTo;
     const unsatisfied =
-      alpha == 0
-        ? iterateTight(code, rows, z, l, r, target, pointers, tables, clip)
-        : iterateFast(code, rows, z, l, r, target, pointers, tables, clip, alpha);
+      alphaFrom == 0
+        ? iterateTight(code, rows, z, l, r, spread, pointers, tables, clip)
+        : iterateFast(code, rows, z, l, r, spread, pointers, tables, clip, alpha);
     pin(l, known, knownCount);
-    if (unsatisfied < 64 && countUnsatisfied(code, rows, z, l, target, pointers + pointerBytes) == 0) return i;
+    if (unsatisfied < 64 && satisfied(code, rows, z, columns, l, target, sweep)) return i;
+    if (i == 1) first = max(1, unsatisfied);
+    alpha = alphaTo - ((alphaTo - alphaFrom) * min(first, unsatisfied)) / first;
+    if (unsatisfied < least - (least >> 6)) {
+      least = unsatisfied;
+      gained = i;
+    } else if (i - gained >= patience) return -i;
   }
-  return -1;
+  return -iterations;
 }
 
 function pin(l: usize, known: usize, count: i32): void {
@@ -289,7 +298,7 @@ export function ldpcSigns(l: usize, columns: i32, z: i32, out: usize): void {
 }
 
 /** Packed bits to one byte each, 0x00 or 0x80. */
-export function ldpcSpread(bits: usize, count: i32, out: usize): void {
+function ldpcSpread(bits: usize, count: i32, out: usize): void {
   for (let i = 0; i < count; i += 8) {
     // The byte in all eight, its bit b alone in byte b, and that to the top by a carry out of seven ones.
     const own = (<u64>load<u8>(bits + (i >> 3)) * 0x0101010101010101) & 0x8040201008040201;

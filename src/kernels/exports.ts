@@ -26,14 +26,16 @@ export interface WasmExports {
     r: number,
     messages: number,
     target: number,
+    spread: number,
     pointers: number,
     tables: number,
+    sweep: number,
     prior: number,
     clip: number,
     iterations: number,
+    patience: number,
     alphaFrom: number,
     alphaTo: number,
-    ramp: number,
     known: number,
     knownCount: number,
   ): number;
@@ -49,7 +51,7 @@ export interface WasmExports {
     damping: number,
   ): number;
   ldpcSigns(l: number, columns: number, z: number, out: number): void;
-  ldpcSpread(bits: number, count: number, out: number): void;
+  ldpcWeakest(l: number, columns: number, z: number, count: number, out: number): number;
   ldpcSyndrome(
     code: number,
     rows: number,

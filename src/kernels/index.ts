@@ -1,7 +1,8 @@
 /** One private WASM instance in this thread; synchronous after loading (CONTRACT.md, "Library"). */
 import type { BitString } from "../bits.js";
 import type { LdpcCode } from "../codes/code.js";
-import { type DecodeOptions, type DecodeResult, decode, syndrome } from "./ldpc.js";
+import { decode, syndrome } from "./ldpc.js";
+import type { DecodeOptions, DecodeResult } from "./ldpc-options.js";
 import * as referenceLdpc from "./reference/ldpc.js";
 import * as referenceSift from "./reference/sift.js";
 import { toeplitz as referenceToeplitz } from "./reference/toeplitz.js";

@@ -8,7 +8,8 @@ import { BitString } from "../../src/bits.js";
 import { codeFromRows } from "../../src/codes/alist.js";
 import { loadCode } from "../../src/codes/catalogue.js";
 import type { LdpcCode } from "../../src/codes/code.js";
-import { type DecodeOptions, type DecodeResult, decode, syndrome } from "../../src/kernels/ldpc.js";
+import { decode, syndrome } from "../../src/kernels/ldpc.js";
+import type { DecodeOptions, DecodeResult } from "../../src/kernels/ldpc-options.js";
 import * as reference from "../../src/kernels/reference/ldpc.js";
 import { WasmInstance } from "../../src/kernels/wasm.js";
 import { type Executor, InlineExecutor, PoolExecutor } from "../../src/workers/executor.js";
@@ -237,6 +238,7 @@ describe.each(Object.entries(executors))("LDPC, %s", (_name, executor) => {
           qber,
           arithmetic,
           maxIterations: 60,
+          patience: 12,
           weakest: 0,
           keepState: false,
         });
@@ -263,10 +265,58 @@ describe.each(Object.entries(executors))("LDPC, %s", (_name, executor) => {
       qber: 0.02,
       arithmetic: "tight",
       maxIterations: 20,
+      patience: 12,
       weakest: 40,
       keepState: false,
     });
     expect(frames[0]!.ok).toBe(false);
     expect(new Set(frames[0]!.weakest).size).toBe(40);
+  });
+});
+
+describe("LDPC, what only the SIMD path has", () => {
+  const wasm = new WasmInstance();
+
+  it.each(["tight", "fast"] as const)(
+    "gives a hopeless frame up long before its iterations are spent, %s",
+    (arithmetic) => {
+      const code = loadCode("qc-256x32-m56");
+      const draw = generator(4);
+      const alice = randomWord(code.n, draw);
+      const { ok, iterations } = decode(wasm, code, withErrors(alice, 0.2, draw), reference.syndrome(code, alice), {
+        qber: 0.02,
+        arithmetic,
+        maxIterations: 10_000,
+        effort: "once",
+      });
+      expect(ok).toBe(false);
+      expect(iterations).toBeLessThan(200);
+    },
+  );
+
+  it("weakest: smallest magnitudes first, the last magnitude spread over the word, nothing that is pinned", () => {
+    const [columns, z, padded] = [5, 64, 128];
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: -128, max: 127 }), { minLength: columns * z, maxLength: columns * z }),
+        fc.integer({ min: 1, max: columns * z }),
+        (beliefs, count) => {
+          const chosen = wasm.scratch((alloc) => {
+            const l = alloc(columns * padded);
+            const out = alloc(count * 4);
+            beliefs.forEach((belief, i) => {
+              wasm.u8[l + Math.floor(i / z) * padded + (i % z)] = belief;
+            });
+            return [...new Uint32Array(wasm.u8.buffer, out, wasm.exports.ldpcWeakest(l, columns, z, count, out))];
+          });
+          const size = (i: number) => Math.abs(beliefs[i]!);
+          const sorted = beliefs.map((_, i) => size(i)).filter((m) => m < 127);
+          sorted.sort((a, b) => a - b);
+          expect(chosen.map(size).sort((a, b) => a - b)).toEqual(sorted.slice(0, count));
+          expect(chosen).toEqual([...new Set(chosen)].sort((a, b) => a - b));
+        },
+      ),
+      { seed: 5, numRuns: 60 },
+    );
   });
 });

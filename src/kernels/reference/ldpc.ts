@@ -5,7 +5,7 @@
  */
 import { BitString } from "../../bits.js";
 import type { LdpcCode } from "../../codes/code.js";
-import { checkDecode, type DecodeOptions, type DecodeResult } from "../ldpc.js";
+import { checkDecode, type DecodeOptions, type DecodeResult } from "../ldpc-options.js";
 
 export function syndrome(code: LdpcCode, word: BitString): BitString {
   const out = BitString.zeros(code.m);

@@ -1,31 +1,39 @@
 /**
- * A block's bits as frames of a code and back: byte j of the block goes to frame j mod frames, so that bursts and drifts
- * spread evenly. What a code word has beyond a frame's bits is its end: shortened, zero at both ends.
+ * A block's bits as frames of a code and back: the j-th 32 bits of the block go to frame j mod frames, so that bursts and
+ * drifts spread evenly. What a code word has beyond a frame's bits is its end: shortened, zero at both ends.
  */
-import { type BitString, byteLength } from "../../bits.js";
+import { BitString, byteLength } from "../../bits.js";
 import type { FramePlan } from "../../codes/adapt.js";
 
 /** Key bits of frame f. */
 export function realBits(f: number, { bits, frames }: FramePlan): number {
-  const bytes = byteLength(bits);
-  const own = Math.floor((bytes - f + frames - 1) / frames);
-  return own * 8 - (f === (bytes - 1) % frames ? bytes * 8 - bits : 0);
+  const words = Math.ceil(bits / 32);
+  const own = Math.floor((words - f + frames - 1) / frames);
+  return own * 32 - (f === (words - 1) % frames ? words * 32 - bits : 0);
 }
 
 /** Packed code words. */
 export function toFrames({ bytes }: BitString, { frames, n }: FramePlan): Uint8Array<ArrayBuffer>[] {
-  const length = bytes.length;
-  return Array.from({ length: frames }, (_, f) => {
-    const out = new Uint8Array(byteLength(n));
-    for (let at = f, to = 0; at < length; at += frames) out[to++] = bytes[at]!;
-    return out;
+  const block = new Uint32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(block.buffer).set(bytes);
+  const words = Array.from({ length: frames }, (_, f) => {
+    const out = new Uint32Array(Math.ceil(n / 32));
+    for (let at = f, to = 0; at < block.length; at += frames) out[to++] = block[at]!;
+    return new Uint8Array(out.buffer, 0, byteLength(n));
   });
+  block.fill(0);
+  return words;
 }
 
-/** Writes a frame's key bits to their places in the block. */
-export function fromFrame({ bytes }: BitString, frame: Uint8Array, f: number, { frames }: FramePlan): void {
-  const length = bytes.length;
-  for (let at = f, from = 0; at < length; at += frames) bytes[at] = frame[from++]!;
+/** The block again. @param words one packed code word a frame, each in whole 32 bits of memory; zeroised */
+export function fromFrames(words: readonly Uint8Array[], { bits, frames }: FramePlan): BitString {
+  const block = new Uint32Array(Math.ceil(bits / 32));
+  words.forEach((word, f) => {
+    const own = new Uint32Array(word.buffer, word.byteOffset, Math.ceil(word.length / 4));
+    for (let at = f, from = 0; at < block.length; at += frames) block[at] = own[from++]!;
+    own.fill(0);
+  });
+  return BitString.adopt(new Uint8Array(block.buffer), bits);
 }
 
 /** Pre-agreed order of a frame's key bits, each once: what one-way accounting reveals, spread over the frame. */

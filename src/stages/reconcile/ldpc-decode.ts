@@ -16,7 +16,8 @@ export interface Trial {
 
 const bitsPerJob = 2 ** 18;
 /** Iterations of an attempt that goes on from the one before. */
-const furtherIterations = 7;
+const furtherIterations = 15;
+
 /** States kept of one block's frames; a frame beyond them starts anew. A state has about 7 bytes a bit. */
 const mostStateBytes = 2 ** 28;
 const stateBytesPerBit = 7;
@@ -48,6 +49,7 @@ export async function decodeTrials(
         qber,
         arithmetic: profile.arithmetic,
         maxIterations: further ? furtherIterations : profile.iterations,
+        patience: profile.patience,
         weakest,
         keepState: weakest > 0 && plan.n * stateBytesPerBit * (batch.at(-1)!.frame.index + 1) <= mostStateBytes,
       },

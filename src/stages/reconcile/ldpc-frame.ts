@@ -29,7 +29,7 @@ export function roundBits(plan: FramePlan, round: number, accounting: Accounting
 export class OpenFrame {
   shownWhole = false;
   readonly real: number;
-  private readonly given: Uint8Array;
+  private readonly shown = new Set<number>();
   private readonly places: number[] = [];
   private readonly bits: number[] = [];
   private agreed = 0;
@@ -42,7 +42,6 @@ export class OpenFrame {
   ) {
     this.real = realBits(index, plan);
     this.left = this.real;
-    this.given = new Uint8Array(plan.n).fill(1, this.real);
   }
 
   /** Bob, pattern-public: what he asks for, of the positions that his decoder is least sure of. */
@@ -60,14 +59,15 @@ export class OpenFrame {
       ? Uint32Array.from(decodeSlots(asked.places, asked.count, this.plan.n))
       : agreedPlaces(this.real, this.agreed, count);
     for (const place of wanted) {
-      if (this.given[place]) throw misbehaves("a position is asked for twice, or holds no key bit");
+      if (place >= this.real || this.shown.has(place))
+        throw misbehaves("a position is asked for twice, or holds no key bit");
     }
     const shown = this.real - this.left + Math.max(count, wanted.length);
     if (this.plan.m + shown >= this.real || wanted.length === 0) {
       this.shownWhole = true;
-      return Uint32Array.from(this.given, (_, place) => place).filter((place) => !this.given[place]);
+      return Uint32Array.from({ length: this.real }, (_, place) => place).filter((place) => !this.shown.has(place));
     }
-    for (const place of wanted) this.given[place] = 1;
+    for (const place of wanted) this.shown.add(place);
     this.agreed += wanted.length;
     this.left -= wanted.length;
     return wanted;

@@ -12,6 +12,8 @@ export interface Profile {
   readonly start: StartProfile;
   readonly arithmetic: "tight" | "fast";
   readonly iterations: number;
+  /** Iterations without progress that end an attempt. */
+  readonly patience: number;
   readonly largestFrame: number;
   readonly why: string;
 }
@@ -30,6 +32,7 @@ export function profileOf({ mode, accounting, qber }: ReconcileOptions): Profile
       start: "fast",
       arithmetic: "fast",
       iterations: 40,
+      patience: 12,
       largestFrame: usualFrame,
       why: "fewest iterations a bit",
     };
@@ -39,14 +42,21 @@ export function profileOf({ mode, accounting, qber }: ReconcileOptions): Profile
       start: "single",
       arithmetic: "tight",
       iterations: 60,
+      patience: 12,
       largestFrame,
       why: "a margin costs less than rounds",
     };
   const efficient = mode === "efficiency";
   const start = efficient ? "incremental" : "balanced";
-  // An attempt that cannot close says after some twenty iterations what it lacks.
-  const iterations = efficient ? 22 : 30;
-  return { start, arithmetic: "tight", iterations, largestFrame, why: "Bob's requests add what each frame lacks" };
+  // An attempt that has stalled knows what it lacks.
+  return {
+    start,
+    arithmetic: "tight",
+    iterations: 30,
+    patience: 2,
+    largestFrame,
+    why: "Bob's requests add what each frame lacks",
+  };
 }
 
 export function planFor(bits: number, options: ReconcileOptions): FramePlan {

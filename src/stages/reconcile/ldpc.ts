@@ -13,7 +13,7 @@
 import { BitString } from "../../bits.js";
 import { wireBits } from "../../channel/schemas.js";
 import { type FramePlan, smallestFrame } from "../../codes/adapt.js";
-import { fromFrame, toFrames } from "./frames.js";
+import { fromFrames, toFrames } from "./frames.js";
 import { decodeTrials, type Trial } from "./ldpc-decode.js";
 import { OpenFrame, roundBits } from "./ldpc-frame.js";
 import {
@@ -90,7 +90,8 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
   const plan = planFor(word.length, options);
   const profile = profileOf(options);
   const words = toFrames(word, plan);
-  const result = BitString.zeros(word.length);
+  const closed: Uint8Array[] = [];
+  let iterations = 0;
   const attempt = (trials: Trial[], round: number) => {
     const weakest = accounting === "pattern-public" ? roundBits(plan, round, accounting) : 0;
     return decodeTrials(context, plan, profile, options.qber, trials, weakest);
@@ -118,9 +119,12 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
     if (accounting === "one-way") ledger.add("reconciliation-flag", tried.length);
     const pending = BitString.zeros(tried.length);
     tried.forEach(({ frame, result: decoded }, i) => {
-      if (decoded?.ok) fromFrame(result, decoded.word, frame.index, plan);
-      else pending.bytes[i >>> 3]! |= 1 << (i & 7);
-      decoded?.word.fill(0);
+      iterations += decoded?.iterations ?? 0;
+      if (decoded?.ok) closed[frame.index] = decoded.word;
+      else {
+        pending.bytes[i >>> 3]! |= 1 << (i & 7);
+        decoded?.word.fill(0);
+      }
     });
     const open = tried.filter((trial) => !trial.result?.ok);
     const positions =
@@ -138,7 +142,7 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
       if (!frame.shownWhole) return;
       framesFailed++;
       frame.correct(bits);
-      fromFrame(result, bits, frame.index, plan);
+      closed[frame.index] = bits;
     });
     rounds++;
     tried = await attempt(
@@ -146,8 +150,10 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
       rounds,
     );
   }
+  const result = fromFrames(closed, plan);
   for (const frame of words) frame.fill(0);
-  return outcome(result, { frames: plan.frames, framesFailed, rounds }, choiceOf(plan, options));
+  const choice = { ...choiceOf(plan, options), iterations: iterations / plan.frames };
+  return outcome(result, { frames: plan.frames, framesFailed, rounds }, choice);
 }
 
 async function syndromes(

@@ -24,7 +24,7 @@ export interface DecodeFrame {
   readonly positions: Uint32Array;
   readonly values: Uint8Array;
   /** Where an earlier attempt stopped. */
-  readonly state?: Uint8Array;
+  readonly state?: Uint8Array<ArrayBuffer>;
 }
 
 export interface DecodeInput {
@@ -33,6 +33,7 @@ export interface DecodeInput {
   readonly qber: number;
   readonly arithmetic: "tight" | "fast";
   readonly maxIterations: number;
+  readonly patience: number;
   /** Positions wanted of each frame that fails. */
   readonly weakest: number;
   /** Whether frames that fail come back with their decoder's state. */
@@ -65,6 +66,7 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
         qber: input.qber,
         arithmetic: input.arithmetic,
         maxIterations: input.maxIterations,
+        patience: input.patience,
         weakest: input.weakest,
         effort: "once",
         known,
@@ -73,7 +75,7 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
       },
     );
     frame.word.fill(0);
-    frame.state?.fill(0);
+    if (state !== frame.state) frame.state?.fill(0);
     frames.push({ ok, word: word.bytes, iterations, ...(weakest ? { weakest } : {}), ...(state ? { state } : {}) });
   }
   const transfer = frames.flatMap(({ word, state }) => [word.buffer as ArrayBuffer, ...(state ? [state.buffer] : [])]);
