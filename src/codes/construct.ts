@@ -20,19 +20,18 @@ export function construct({ rows, columns, lifting, seed }: BaseCode): QuasiCycl
   const total = degrees.reduce((sum, degree) => sum + degree, 0);
   const room = new Float64Array(rows).fill(total / rows);
   const entries: { column: number; shift: number }[][] = Array.from({ length: rows }, () => []);
-  const differences = new Map<number, Set<number>>();
+  const differences = new Differences(rows, lifting);
   const potential = new Int32Array(rows);
   degrees.forEach((degree, column) => {
     const chosen = degree === 2 && column < rows - 1 ? [column, column + 1] : pickRows(room, degree, random);
-    const placed: { row: number; shift: number }[] = [];
+    const placed: Entry[] = [];
     for (const row of chosen) {
-      const shift = pickShift(row, placed, degree, { lifting, rows, differences, potential, random });
+      const shift = pickShift(row, placed, degree, { lifting, differences, potential, random });
       placed.push({ row, shift });
       entries[row]!.push({ column, shift });
       room[row]!--;
     }
-    for (const [i, a] of placed.entries())
-      for (const b of placed.slice(i + 1)) remember(differences, rows, lifting, a, b);
+    for (const [i, a] of placed.entries()) for (const b of placed.slice(i + 1)) differences.add(a, b);
     if (degree === 2 && column < rows - 1)
       potential[column + 1] = modulo(potential[column]! + placed[0]!.shift - placed[1]!.shift, lifting);
   });
@@ -69,35 +68,67 @@ function columnDegrees(rows: number, columns: number): number[] {
   return degrees.sort((a, b) => a - b);
 }
 
+/** The rows with most room, ties broken at random. */
 function pickRows(room: Float64Array, degree: number, random: () => number): number[] {
-  const order = Array.from(room, (left, row) => ({ row, key: left + random() * 0.9 }));
-  order.sort((a, b) => b.key - a.key);
-  return order.slice(0, degree).map(({ row }) => row);
+  const keys = Float64Array.from(room, (left) => left + random() * 0.9);
+  return Array.from({ length: Math.min(degree, keys.length) }, () => {
+    let most = 0;
+    for (let row = 1; row < keys.length; row++) if (keys[row]! > keys[most]!) most = row;
+    keys[most] = Number.NEGATIVE_INFINITY;
+    return most;
+  });
+}
+
+interface Entry {
+  readonly row: number;
+  readonly shift: number;
+}
+
+/** Differences of two shifts of a column, by their rows: another column with the same one would close a 4-cycle. */
+class Differences {
+  private readonly seen: Uint8Array;
+
+  constructor(
+    private readonly rows: number,
+    private readonly lifting: number,
+  ) {
+    this.seen = new Uint8Array(Math.ceil((rows * rows * lifting) / 8));
+  }
+
+  add({ row, shift }: Entry, other: Entry): void {
+    const at = this.place(row, shift, other);
+    this.seen[Math.floor(at / 8)]! |= 1 << (at % 8);
+  }
+
+  has(row: number, shift: number, other: Entry): boolean {
+    const at = this.place(row, shift, other);
+    return ((this.seen[Math.floor(at / 8)]! >>> (at % 8)) & 1) === 1;
+  }
+
+  private place(row: number, shift: number, other: Entry): number {
+    const pair = row < other.row ? row * this.rows + other.row : other.row * this.rows + row;
+    return pair * this.lifting + modulo(row < other.row ? shift - other.shift : other.shift - shift, this.lifting);
+  }
 }
 
 interface ShiftRules {
   readonly lifting: number;
-  readonly rows: number;
-  readonly differences: Map<number, Set<number>>;
+  readonly differences: Differences;
   readonly potential: Int32Array;
   readonly random: () => number;
 }
 
 const tries = 200;
 
-function pickShift(
-  row: number,
-  placed: readonly { row: number; shift: number }[],
-  degree: number,
-  rules: ShiftRules,
-): number {
-  const { lifting, potential, random } = rules;
+function pickShift(row: number, placed: readonly Entry[], degree: number, rules: ShiftRules): number {
+  const { lifting, differences, potential, random } = rules;
   let best = { shift: 0, faults: Number.POSITIVE_INFINITY };
   for (let t = 0; t < tries; t++) {
     const shift = Math.floor(random() * lifting);
     let faults = 0;
     for (const other of placed) {
-      if (known(rules, row, shift, other)) faults += 10;
+      if (faults >= best.faults) break;
+      if (differences.has(row, shift, other)) faults += 10;
       if (degree > 2 && modulo(shift + potential[row]! - other.shift - potential[other.row]!, lifting) === 0)
         faults += 1;
     }
@@ -105,39 +136,6 @@ function pickShift(
     if (faults === 0) break;
   }
   return best.shift;
-}
-
-function known(
-  { differences, rows, lifting }: ShiftRules,
-  row: number,
-  shift: number,
-  other: { row: number; shift: number },
-): boolean {
-  const [pair, difference] = keyOf(rows, lifting, { row, shift }, other);
-  return differences.get(pair)?.has(difference) ?? false;
-}
-
-function remember(
-  differences: Map<number, Set<number>>,
-  rows: number,
-  lifting: number,
-  a: { row: number; shift: number },
-  b: { row: number; shift: number },
-): void {
-  const [pair, difference] = keyOf(rows, lifting, a, b);
-  const set = differences.get(pair) ?? new Set();
-  set.add(difference);
-  differences.set(pair, set);
-}
-
-function keyOf(
-  rows: number,
-  lifting: number,
-  a: { row: number; shift: number },
-  b: { row: number; shift: number },
-): [number, number] {
-  const [low, high] = a.row < b.row ? [a, b] : [b, a];
-  return [low.row * rows + high.row, modulo(low.shift - high.shift, lifting)];
 }
 
 function modulo(value: number, by: number): number {
