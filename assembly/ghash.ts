@@ -1,6 +1,21 @@
 // GHASH (NIST SP 800-38D): Y ← (Y ⊕ M_i)·r over GF(2^128), x^128 = x^7 + x^2 + x + 1, the first bit of a block the
-// constant term. The product is the sum of r·x^i over the ones of Y ⊕ M_i by masks: no branch and no address depends on
-// a bit of the message. 128 masked sums a block.
+// constant term. No branch and no address depends on a bit of the message.
+//
+// A block alone: the sum of r·x^i over the ones of Y ⊕ M_i by masks, 128 masked sums.
+// Many blocks: sixteen interleaved streams, each Y_s ← Y_s·r^16 ⊕ M_s, closed by GHASH over the sixteen. The streams lie
+// transposed, byte b of all in vector b, so that a swizzle looks one nibble of all up in sixteen bytes: 32 nibbles times 16
+// bytes of product a group. About eight times as fast.
+//
+// Layout of `wide`: 32 tables of 16 × 16 bytes, byte j of (nibble v at place i)·r^16 at 256i + 16j + v; of `work`: 16 row
+// addresses, 16 blocks, 32 vectors of nibbles.
+
+import { gatherColumns } from "./gf2/transpose";
+
+const blockBytes: usize = 16;
+const streams: u32 = 16;
+const groupBytes: usize = 256;
+const freshAt: usize = 64;
+const nibblesAt: usize = freshAt + groupBytes;
 
 /** `table`: r·x^i, i = 0 … 127, 16 bytes each. */
 export function ghashTable(key: usize, table: usize): void {
@@ -13,6 +28,32 @@ export function ghashTable(key: usize, table: usize): void {
     low = (low >> 1) | (high << 63);
     high = (high >> 1) ^ (carry & 0xe100000000000000);
   }
+}
+
+/** `wide` from `table`, which is that of r before and after. `work`: nibblesAt + 512 bytes. */
+export function ghashWideTable(key: usize, table: usize, wide: usize, work: usize): void {
+  const power = work + freshAt;
+  v128.store(power, v128.load(key));
+  memory.fill(wide, 0, 15 * blockBytes);
+  ghashBlocks(table, power, wide, 15);
+  ghashTable(power, table);
+  rowsAt(work, power);
+  for (let place: usize = 0; place < 32; place++) {
+    for (let value: usize = 0; value < 16; value++) {
+      let high: u64 = 0;
+      let low: u64 = 0;
+      for (let bit: usize = 0; bit < 4; bit++) {
+        const row = table + (((place << 2) + bit) << 4);
+        const mask: u64 = 0 - ((value >> (3 - bit)) & 1);
+        high ^= load<u64>(row) & mask;
+        low ^= load<u64>(row, 8) & mask;
+      }
+      store<u64>(power + (value << 4), bswap<u64>(high));
+      store<u64>(power + (value << 4), bswap<u64>(low), 8);
+    }
+    gatherColumns(wide + place * groupBytes, blockBytes, work, 0);
+  }
+  ghashTable(key, table);
 }
 
 /** `state`: 16 bytes, as a block lies. */
@@ -37,4 +78,46 @@ export function ghashBlocks(table: usize, state: usize, data: usize, blocks: u32
   }
   store<u64>(state, bswap<u64>(high));
   store<u64>(state, bswap<u64>(low), 8);
+}
+
+/** The same for `groups` > 0 times sixteen blocks; overwrites the first one. */
+export function ghashGroups(table: usize, wide: usize, work: usize, state: usize, data: usize, groups: u32): void {
+  const fresh = work + freshAt;
+  const nibbles = work + nibblesAt;
+  v128.store(data, v128.xor(v128.load(data), v128.load(state)));
+  rowsAt(work, data);
+  gatherColumns(fresh, blockBytes, work, 0);
+  for (let group: u32 = 1; group < groups; group++) {
+    for (let b: usize = 0; b < groupBytes; b += blockBytes) {
+      const bytes = v128.load(fresh + b);
+      v128.store(nibbles + 2 * b, i8x16.shr_u(bytes, 4));
+      v128.store(nibbles + 2 * b, v128.and(bytes, i8x16.splat(15)), 16);
+    }
+    gatherColumns(fresh, blockBytes, work, group * groupBytes);
+    for (let j: usize = 0; j < groupBytes; j += 64) {
+      const to = fresh + j;
+      let a = v128.load(to), b = v128.load(to, 16), c = v128.load(to, 32), d = v128.load(to, 48);
+      let from = wide + j;
+      for (let place = nibbles; place < nibbles + 512; place += 16, from += groupBytes) {
+        const nibble = v128.load(place);
+        a = v128.xor(a, i8x16.swizzle(v128.load(from), nibble));
+        b = v128.xor(b, i8x16.swizzle(v128.load(from, 16), nibble));
+        c = v128.xor(c, i8x16.swizzle(v128.load(from, 32), nibble));
+        d = v128.xor(d, i8x16.swizzle(v128.load(from, 48), nibble));
+      }
+      v128.store(to, a);
+      v128.store(to, b, 16);
+      v128.store(to, c, 32);
+      v128.store(to, d, 48);
+    }
+  }
+  rowsAt(work, fresh);
+  gatherColumns(nibbles, blockBytes, work, 0);
+  memory.fill(state, 0, blockBytes);
+  ghashBlocks(table, state, nibbles, streams);
+}
+
+/** Addresses of sixteen blocks in a row, as gatherColumns takes them. */
+function rowsAt(rows: usize, first: usize): void {
+  for (let i: usize = 0; i < streams; i++) store<u32>(rows + (i << 2), <u32>(first + (i << 4)));
 }

@@ -5,7 +5,7 @@ export { cascadeBobAsk, cascadeBobLoad, cascadeBobStart, cascadeBobTake, cascade
 export { cascadeMix } from "./cascade/order";
 export { cascadeTag, cascadeTagTable } from "./cascade/tag";
 export { multiply, multiplyScratch } from "./gf2/multiply";
-export { ghashBlocks, ghashTable } from "./ghash";
+export { ghashBlocks, ghashGroups, ghashTable, ghashWideTable } from "./ghash";
 export { ldpcDecodeGeneral } from "./ldpc/general";
 export { ldpcDecode, ldpcSigns } from "./ldpc/layered";
 export { ldpcSyndrome } from "./ldpc/syndrome";

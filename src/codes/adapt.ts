@@ -53,6 +53,9 @@ const leastRows = 3;
 /** Base rows below which one more is a visible step of f: circulants shrink instead. */
 const fineRows = 52;
 
+/** Bits of a block that go to a frame at once, frame by frame in turn. */
+export const frameUnit = 128;
+
 /** Fewest bits that make a frame. */
 export const smallestFrame = leastColumns * vector;
 
@@ -68,8 +71,8 @@ export interface PlanOptions {
 /** @param bits at least `smallestFrame` */
 export function planFrames(bits: number, { qber, profile, largestFrame, share = 1 }: PlanOptions): FramePlan {
   const frames = Math.ceil(bits / largestFrame);
-  // Frames are 32 bits of the block in turn: the first one has most.
-  const real = Math.min(Math.ceil(bits / 8) * 8, Math.ceil(Math.ceil(bits / 32) / frames) * 32);
+  // The first frame has most.
+  const real = Math.min(Math.ceil(bits / 8) * 8, Math.ceil(Math.ceil(bits / frameUnit) / frames) * frameUnit);
   const target = real < manyFrom ? fewColumns : manyColumns;
   const q = Math.min(0.25, Math.max(1e-4, qber));
   const { asymptotic, finite, wide = 0, ease = 0 } = measured[profile];

@@ -16,7 +16,9 @@ export interface WasmExports {
   cascadeTag(data: number, shift: number, words: number, table: number): bigint;
   cascadeTagTable(key: bigint, table: number): void;
   ghashBlocks(table: number, state: number, data: number, blocks: number): void;
+  ghashGroups(table: number, wide: number, work: number, state: number, data: number, groups: number): void;
   ghashTable(key: number, table: number): void;
+  ghashWideTable(key: number, table: number, wide: number, work: number): void;
   ldpcDecode(
     code: number,
     rows: number,
