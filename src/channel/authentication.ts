@@ -14,8 +14,9 @@
  * each end knows of the other. Labelled in every key; not information-theoretic.
  */
 import { createHash, type KeyObject, randomBytes, sign, timingSafeEqual, verify } from "node:crypto";
-import { GHASH } from "@noble/ciphers/_polyval.js";
 import { QkdError } from "../errors.js";
+import { Ghash } from "../kernels/ghash.js";
+import { WasmInstance } from "../kernels/wasm.js";
 import { type AuthKeyPool, type HighWater, padBytes } from "../keys/pool.js";
 import type { Deposits } from "../keys/types.js";
 import type { Role } from "./types.js";
@@ -260,23 +261,31 @@ class PadTranscript extends RecordedTranscript {
   }
 }
 
+/** Made at the first transcript: importing the package has no side effect. */
+let memory: WasmInstance | undefined;
+
+function hashUnder(key: Uint8Array): Ghash {
+  memory ??= new WasmInstance();
+  return new Ghash(memory, key);
+}
+
 /** Running hashes of both directions under one hash key. */
 class StreamHashes {
-  private readonly streams: Record<Role, GHASH>;
+  private readonly streams: Record<Role, Ghash>;
   private digests: Uint8Array[] | undefined;
 
   constructor(private readonly key: Uint8Array) {
-    this.streams = { alice: new GHASH(key, 1 << 20), bob: new GHASH(key, 1 << 20) };
+    this.streams = { alice: hashUnder(key), bob: hashUnder(key) };
   }
   add(from: Role, header: Uint8Array, message: Uint8Array): void {
     // what comes after this key's tag was made is no part of it
-    if (!this.digests) this.streams[from].update(header).update(message);
+    if (!this.digests) this.streams[from].update(header, message);
   }
   tag(context: Uint8Array, pad: Uint8Array, counts: Record<Role, number>): Uint8Array {
     this.digests ??= [this.streams.alice.digest(), this.streams.bob.digest(), pairBlock(counts.alice, counts.bob)];
-    const outer = new GHASH(this.key).update(pairBlock(context.length, 0)).update(context);
-    for (const part of this.digests) outer.update(part);
-    const tag = outer.digest();
+    const tag = hashUnder(this.key)
+      .update(pairBlock(context.length, 0), context, ...this.digests)
+      .digest();
     for (let i = 0; i < tag.length; i++) tag[i]! ^= pad[i]!;
     return tag;
   }

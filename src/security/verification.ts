@@ -8,7 +8,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import type { BitString } from "../bits.js";
-import { ghash } from "../kernels/ghash.js";
+import { Ghash } from "../kernels/ghash.js";
 import { WasmInstance } from "../kernels/wasm.js";
 
 /** Bits of a verification tag: always 128. Shorter ones fail ε_cor = 1e-15 at 10^8 bits (FORMULAS.md 11, 13). */
@@ -23,7 +23,7 @@ export function verificationTag(key: Uint8Array, word: BitString): Uint8Array {
   const length = new Uint8Array(blockBytes);
   new DataView(length.buffer).setBigUint64(8, BigInt(word.length));
   memory ??= new WasmInstance();
-  return ghash(memory, key, [word.bytes, length]);
+  return new Ghash(memory, key).update(word.bytes, length).digest();
 }
 
 /** In constant time; false for tags of other lengths. The outcome is public. */
