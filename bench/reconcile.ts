@@ -13,7 +13,7 @@ import { type BenchOptions, type Case, fill, generator, measure } from "./harnes
 
 const bits = 2 ** 22;
 const rates = [0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.11] as const;
-const ways = [
+export const ways = [
   { method: "ldpc", mode: "throughput", accounting: "one-way" },
   { method: "ldpc", mode: "efficiency", accounting: "pattern-public" },
   { method: "cascade", mode: "auto", accounting: "pattern-public" },
@@ -77,7 +77,7 @@ async function plainTwin(draw: () => number): Promise<Case> {
   };
 }
 
-function pair(length: number, qber: number, draw: () => number): { alice: BitString; bob: BitString } {
+export function pair(length: number, qber: number, draw: () => number): { alice: BitString; bob: BitString } {
   const alice = BitString.from(fill(length / 8, draw), length);
   const errors = BitString.zeros(length);
   for (let i = 0; i < length; i++) if (draw() < qber * 2 ** 32) errors.bytes[i >>> 3]! |= 1 << (i & 7);

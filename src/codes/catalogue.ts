@@ -2,6 +2,8 @@
 import { QkdError } from "../errors.js";
 import type { LdpcCode, QuasiCyclic } from "./code.js";
 import { construct } from "./construct.js";
+import { curves } from "./curves.generated.js";
+import type { CurvePoint } from "./frame-errors.js";
 
 export interface CodeInfo {
   readonly id: string;
@@ -12,14 +14,25 @@ export interface CodeInfo {
   readonly lifting: number;
 }
 
+export interface CatalogueCode extends CodeInfo {
+  /** Error rate up to which the code's degrees decode at infinite length, by density evolution. */
+  readonly threshold: number;
+  /** Measured frame error rates, by falling error rate. */
+  readonly curve: readonly CurvePoint[];
+}
+
 export const liftings = [32, 64, 128, 256, 512, 1024] as const;
 /** The decoder keeps that many edges of a row. */
 export const mostColumns = 2048;
 const seed = 1;
 
 /** A choice of rates at every circulant size; any other number of base rows works as well. */
-export const catalogue: readonly CodeInfo[] = liftings.flatMap((lifting) =>
-  [142, 115, 96, 82, 68, 56, 48, 41, 32, 23].map((rows) => codeInfo(256, lifting, rows)),
+export const catalogue: readonly CatalogueCode[] = liftings.flatMap((lifting) =>
+  [142, 115, 96, 82, 68, 56, 48, 41, 32, 23].map((rows) => {
+    const info = codeInfo(256, lifting, rows);
+    const { threshold, points } = curves[info.id] ?? { threshold: Number.NaN, points: [] };
+    return { ...info, threshold, curve: points };
+  }),
 );
 
 export function codeInfo(columns: number, lifting: number, rows: number): CodeInfo {

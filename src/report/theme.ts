@@ -29,10 +29,13 @@ const light = `--paper:#fff;--card:#f7f7f5;--ink:#1c1c1a;--soft:#5b5b57;--faint:
 const dark = `--paper:#15161a;--card:#1d1f24;--ink:#ecece8;--soft:#a9aaa6;--faint:#3a3c42;--alarm:#ff8a80;--good:#6fd6a1;
 --gate:#56b4e9;--s0:#56b4e9;--s1:#f5903d;--s2:#2fc79b;--s3:#e08fc4;--s4:#e6c84a;--s5:#9ccbe8`;
 
-export const style = `
-:root{color-scheme:light dark;${light}}
+/** Of a drawing by itself as well as of the page. */
+export const palette = `:root{color-scheme:light dark;${light}}
 @media (prefers-color-scheme:dark){:root{${dark}}}
-@media print{:root{color-scheme:light;${light}}}
+@media print{:root{color-scheme:light;${light}}}`;
+
+export const style = `
+${palette}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 main,header,footer{max-width:72rem;margin:0 auto;padding:0 1.25rem}

@@ -21,8 +21,7 @@ export type Job<I, O> = (context: WorkerContext, input: I) => JobResult<O>;
 export interface JobCall {
   readonly name: string;
   readonly input: unknown;
-  /** Nonzero once the caller has given the job up. */
-  readonly cancel?: Int32Array;
+  readonly cancel: Int32Array;
 }
 
 export type JobAnswer =
