@@ -6,20 +6,26 @@ import { runJob } from "./run.js";
 
 const wasm = new WasmInstance();
 
-export default function work(call: JobCall): unknown {
-  const { answer, transfer } = runJob(wasm, call);
-  return move(new Moved(answer, transfer) as never);
+export default function work(calls: readonly JobCall[]): unknown {
+  const done = calls.map((call) => runJob(wasm, call));
+  const answers = done.map(({ answer }) => answer);
+  return move(
+    new Moved(
+      answers,
+      done.flatMap(({ transfer }) => transfer),
+    ) as never,
+  );
 }
 
 class Moved {
   constructor(
-    private readonly answer: JobAnswer,
+    private readonly answers: readonly JobAnswer[],
     private readonly transfer: readonly ArrayBuffer[],
   ) {}
   get [transferableSymbol](): readonly ArrayBuffer[] {
     return this.transfer;
   }
-  get [valueSymbol](): JobAnswer {
-    return this.answer;
+  get [valueSymbol](): readonly JobAnswer[] {
+    return this.answers;
   }
 }

@@ -3,20 +3,21 @@
  * Closing drains: Piscina's own close() can lose queued work, so the set of jobs in flight is kept here (decision 3).
  */
 
-import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { Piscina } from "piscina";
 import { QkdError } from "../errors.js";
 import { WasmInstance } from "../kernels/wasm.js";
 import { BufferPool } from "./buffers.js";
 import type { JobAnswer, JobCall } from "./job.js";
 import type { JobInput, JobName, JobOutput } from "./jobs.js";
 import { runJob } from "./run.js";
+import { closing, PinnedThread, Threads } from "./threads.js";
 
 export interface RunOptions {
   /** Buffers of the input that move to the worker (not copied, unusable here afterwards). */
   readonly transfer?: readonly ArrayBuffer[];
   readonly signal?: AbortSignal;
+  /** Jobs of one lane run in one and the same thread, in order, and find there what earlier ones left. */
+  readonly lane?: number;
 }
 
 export interface Executor {
@@ -42,7 +43,7 @@ abstract class TrackedExecutor implements Executor {
     return this.inFlight.size;
   }
 
-  protected abstract submit(call: JobCall, transfer: readonly ArrayBuffer[]): Promise<JobAnswer>;
+  protected abstract submit(call: JobCall, transfer: readonly ArrayBuffer[], lane?: number): Promise<JobAnswer>;
   protected abstract end(): Promise<void>;
 
   run<N extends JobName>(name: N, input: JobInput<N>, options: RunOptions = {}): Promise<JobOutput<N>> {
@@ -53,21 +54,14 @@ abstract class TrackedExecutor implements Executor {
     return job as Promise<JobOutput<N>>;
   }
 
-  private async start(name: string, input: unknown, { transfer = [], signal }: RunOptions): Promise<unknown> {
+  private async start(name: string, input: unknown, { transfer = [], signal, lane }: RunOptions): Promise<unknown> {
     if (this.closing) throw new QkdError("ENGINE_CLOSED", "The engine is closed.");
-    const cancel = new Int32Array(new SharedArrayBuffer(4));
-    const stop = () => Atomics.store(cancel, 0, 1);
     if (signal?.aborted) throw cancelled();
-    signal?.addEventListener("abort", stop, { once: true });
-    try {
-      const answer = await this.submit({ name, input, cancel }, transfer);
-      if (!answer.ok) throw new QkdError(answer.error.code, answer.error.message, answer.error.details);
-      for (const buffer of answer.recycle) this.buffers.give(buffer);
-      if (signal?.aborted) throw cancelled();
-      return answer.output;
-    } finally {
-      signal?.removeEventListener("abort", stop);
-    }
+    const answer = await this.submit({ name, input, ...(signal ? { cancel: flagOf(signal) } : {}) }, transfer, lane);
+    if (!answer.ok) throw new QkdError(answer.error.code, answer.error.message, answer.error.details);
+    for (const buffer of answer.recycle) this.buffers.give(buffer);
+    if (signal?.aborted) throw cancelled();
+    return answer.output;
   }
 
   close(): Promise<void> {
@@ -89,42 +83,44 @@ export class InlineExecutor extends TrackedExecutor {
     return runJob(this.wasm, call).answer;
   }
   protected override async end(): Promise<void> {
-    return Promise.resolve();
+    runJob(this.wasm, closing);
   }
 }
 
 export class PoolExecutor extends TrackedExecutor {
   override readonly workers: number;
-  private readonly pool: Piscina;
+  private readonly pool: Threads;
+  /** Threads for lanes, made when first used: Piscina gives a job to any of its threads, so each has one. */
+  private readonly pinned: PinnedThread[] = [];
 
   constructor(workers: number | "auto" = "auto") {
     super();
     this.workers = workers === "auto" ? availableParallelism() : workers;
-    this.pool = new Piscina({
-      filename: createRequire(import.meta.url).resolve("#worker"),
-      minThreads: this.workers,
-      maxThreads: this.workers,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      concurrentTasksPerWorker: 1,
-    });
+    this.pool = new Threads(this.workers);
   }
 
-  protected override async submit(call: JobCall, transfer: readonly ArrayBuffer[]): Promise<JobAnswer> {
-    try {
-      return (await this.pool.run(call, { transferList: [...transfer] })) as JobAnswer;
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new QkdError("ENGINE_WORKER_FAILED", `A worker failed: ${why}`, {}, { cause });
-    }
+  protected override async submit(call: JobCall, transfer: readonly ArrayBuffer[], lane?: number): Promise<JobAnswer> {
+    if (lane === undefined) return (await this.pool.run([call], transfer))[0]!;
+    const thread = lane % this.workers;
+    this.pinned[thread] ??= new PinnedThread();
+    return this.pinned[thread].run(call, transfer);
   }
 
   protected override async end(): Promise<void> {
-    // A worker terminated while it loads its module can abort the whole process (Node 20): each answers once before.
-    const cancel = new Int32Array(new SharedArrayBuffer(4));
-    const answers = Array.from({ length: this.workers }, () => this.pool.run({ name: "", input: {}, cancel }));
-    await Promise.allSettled(answers);
-    await this.pool.destroy();
+    await Promise.all([this.pool, ...this.pinned.filter((thread) => thread !== undefined)].map((one) => one.end()));
   }
+}
+
+const flags = new WeakMap<AbortSignal, Int32Array>();
+
+/** What jobs poll: one a signal, since a job may be as short as a step of Cascade. */
+function flagOf(signal: AbortSignal): Int32Array {
+  const known = flags.get(signal);
+  if (known) return known;
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  flags.set(signal, flag);
+  signal.addEventListener("abort", () => Atomics.store(flag, 0, 1), { once: true });
+  return flag;
 }
 
 function cancelled(): QkdError {

@@ -21,7 +21,8 @@ export type Job<I, O> = (context: WorkerContext, input: I) => JobResult<O>;
 export interface JobCall {
   readonly name: string;
   readonly input: unknown;
-  readonly cancel: Int32Array;
+  /** Nonzero once the caller has given the job up. */
+  readonly cancel?: Int32Array;
 }
 
 export type JobAnswer =

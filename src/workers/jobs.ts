@@ -1,5 +1,6 @@
 /** Every job a worker can do, by name. One file a job family in jobs/. */
 import type { Job } from "./job.js";
+import { cascadeAnswerJob, cascadeCloseJob, cascadeOpenJob, cascadeTakeJob } from "./jobs/cascade.js";
 import { ldpcDecodeJob, ldpcSyndromeJob } from "./jobs/ldpc.js";
 import { siftJob } from "./jobs/sift.js";
 import { toeplitzJob } from "./jobs/toeplitz.js";
@@ -9,6 +10,10 @@ export const jobs = {
   toeplitz: toeplitzJob,
   ldpcSyndrome: ldpcSyndromeJob,
   ldpcDecode: ldpcDecodeJob,
+  cascadeOpen: cascadeOpenJob,
+  cascadeAnswer: cascadeAnswerJob,
+  cascadeTake: cascadeTakeJob,
+  cascadeClose: cascadeCloseJob,
 } satisfies Record<string, Job<never, unknown>>;
 
 export type Jobs = typeof jobs;

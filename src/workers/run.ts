@@ -8,7 +8,7 @@ export function runJob(wasm: WasmInstance, call: JobCall): { answer: JobAnswer; 
   try {
     const job = (jobs as Record<string, Job<never, unknown>>)[call.name];
     if (!job) throw new Error(`no job named ${call.name}`);
-    const cancelled = () => Atomics.load(call.cancel, 0) !== 0;
+    const cancelled = () => call.cancel !== undefined && Atomics.load(call.cancel, 0) !== 0;
     const { output, transfer, recycle = [] } = job({ wasm, cancelled }, call.input as never);
     return { answer: { ok: true, output, recycle }, transfer: [...transfer, ...recycle] };
   } catch (error) {

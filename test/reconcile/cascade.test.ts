@@ -1,13 +1,16 @@
-import { describe, expect, it } from "vitest";
+import { createHash } from "node:crypto";
+import { afterAll, describe, expect, it } from "vitest";
 import { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
 import { cascadeReconciler } from "../../src/stages/reconcile/cascade.js";
 import type { ReconcileOptions } from "../../src/stages/reconcile/types.js";
-import { InlineExecutor } from "../../src/workers/executor.js";
+import { type Executor, InlineExecutor, PoolExecutor } from "../../src/workers/executor.js";
 
-const executor = new InlineExecutor();
+const inline = new InlineExecutor();
+const pool = new PoolExecutor(2);
+afterAll(() => pool.close());
 
 function noisyPair(bits: number, qber: number, seed: number) {
   let state = seed;
@@ -34,13 +37,14 @@ async function reconcile(
   b: BitString,
   options: Partial<ReconcileOptions>,
   twist?: (body: object) => void,
+  { executor = inline as Executor, random = systemRandom } = {},
 ) {
   const { alice, bob } = loopbackPair((from, type, body) => {
     if (from === "alice" && type === "cascade-answer") twist?.(body);
   });
   const ledgers = [new LeakLedger(), new LeakLedger()] as const;
   const all: ReconcileOptions = { qber: 0.02, mode: "auto", accounting: "pattern-public", ...options };
-  const context = (channel: typeof alice, ledger: LeakLedger) => ({ channel, executor, ledger, random: systemRandom });
+  const context = (channel: typeof alice, ledger: LeakLedger) => ({ channel, executor, ledger, random });
   const [atAlice, atBob] = await Promise.all([
     cascadeReconciler.asAlice(context(alice, ledgers[0]), a, all),
     cascadeReconciler.asBob(context(bob, ledgers[1]), b, all),
@@ -112,5 +116,42 @@ describe("Cascade", () => {
     await expect(reconcile(a, b, { accounting: "one-way" })).rejects.toMatchObject({
       code: "RECONCILE_ACCOUNTING_UNSUPPORTED",
     });
+  });
+
+  it("says the same in the threads of a pool, several blocks at once", async () => {
+    const said = async (executor: Executor) => {
+      const digests = [31, 32, 33].map(async (seed) => {
+        const { a, b } = noisyPair(9 * 2 ** 18, 0.02, seed);
+        const digest = createHash("sha256");
+        const kept = a.bytes.slice();
+        const { atBob, leaked } = await reconcile(
+          a,
+          b,
+          { roundTripSeconds: 1 },
+          (body) => {
+            const { bits } = body as { bits: Uint8Array };
+            digest.update(bits);
+          },
+          { executor, random: (bytes) => new Uint8Array(bytes).fill(seed) },
+        );
+        expect(Buffer.compare(atBob.word.bytes, kept)).toBe(0);
+        return `${leaked} ${atBob.rounds} ${digest.digest("hex")}`;
+      });
+      return Promise.all(digests);
+    };
+    expect(await said(pool)).toEqual(await said(inline));
+  });
+
+  it("a block ends with an error where the thread that held it is gone, and is forgotten", async () => {
+    const gone = new PoolExecutor(1);
+    const { a, b } = noisyPair(2 ** 18, 0.02, 41);
+    let answers = 0;
+    const closed: Promise<void>[] = [];
+    const run = reconcile(a, b, {}, () => ++answers === 5 && closed.push(gone.close()), { executor: gone });
+    await expect(run).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
+    await Promise.all(closed);
+    const wave = { block: 1e9, wave: 0 };
+    const step = pool.run("cascadeTake", { ...wave, answer: { bits: new Uint8Array(), tagKey: new Uint8Array(8) } });
+    await expect(step).rejects.toMatchObject({ code: "ENGINE_WORKER_FAILED" });
   });
 });

@@ -1,49 +1,44 @@
 /** Alice's half of a wave: frames that advance one step a message. She answers, counts, and refuses what no Bob asks. */
-import type { z } from "zod";
 import type { AliceHalf } from "../../kernels/cascade-halves.js";
 import {
-  type Block,
+  type BlockFrames,
   checkRound,
-  count,
   mostPasses,
+  nothingSpent,
   repairPasses,
   type Spent,
-  type Tally,
   tagBits,
 } from "./cascade-block.js";
 import { passLevel } from "./cascade-frames.js";
-import { type answerSchema, type askSchema, invalidRequest, operation, Pieces, RequestReader } from "./cascade-wire.js";
-import type { ReconcileContext, ReconcileOptions } from "./types.js";
+import { type Ask, invalidRequest, operation, Pieces, RequestReader } from "./cascade-wire.js";
+
+export interface Answered {
+  /** Each frame's answer in whole bytes. */
+  readonly bits: Uint8Array;
+  readonly spent: Spent;
+  readonly open: boolean;
+}
 
 export class AliceWave {
   private round = 0;
   private readonly live: { half: AliceHalf; closed: boolean; tags: number; leaked: number }[];
 
   constructor(
-    private readonly context: ReconcileContext,
-    private readonly options: ReconcileOptions,
-    block: Block,
-    wave: readonly number[],
-    private readonly tally: Tally,
+    private readonly frames: BlockFrames,
+    words: readonly Uint8Array[],
   ) {
-    this.live = wave.map((f) => {
-      const bits = block.words[f]!;
-      return { half: block.frames(bits.length * 8).alice(bits), closed: false, tags: 0, leaked: 0 };
+    this.live = words.map((bits) => {
+      return { half: frames.of(bits.length * 8).alice(bits), closed: false, tags: 0, leaked: 0 };
     });
   }
 
-  get open(): boolean {
-    return this.live.some(({ closed }) => !closed);
-  }
-
-  answer({ operations, requests }: z.infer<typeof askSchema>): z.infer<typeof answerSchema> {
-    const { context, live } = this;
-    checkRound(context, this.round++);
+  answer({ operations, requests }: Ask, tagKey: Uint8Array): Answered {
+    const { live } = this;
+    checkRound(this.round++);
     if (operations.length !== live.length) throw invalidRequest("another number of frames");
     const reader = new RequestReader(requests);
     const out = new Pieces();
-    const tagKey = context.random(8);
-    const spent: Spent = { parity: 0, tags: 0, revealed: 0 };
+    const spent = nothingSpent();
     for (const [i, frame] of live.entries()) {
       const what = operations[i]!;
       if (frame.closed && what !== operation.closed) throw invalidRequest("a frame that was closed");
@@ -57,10 +52,10 @@ export class AliceWave {
       } else if (what === operation.reveal) {
         out.add(half.word());
         spent.revealed += half.length;
-        this.tally.failed++;
+        spent.failed++;
         frame.closed = true;
       } else {
-        const answer = answerTo(half, what, reader, this.options.qber);
+        const answer = answerTo(half, what, reader, this.frames.qber);
         parities = answer.bits;
         out.add(answer.bytes);
       }
@@ -71,8 +66,7 @@ export class AliceWave {
       if (frame.closed) half.zeroise();
     }
     reader.end();
-    if (count(context, spent) > 0) this.tally.rounds++;
-    return { bits: out.joined(), tagKey };
+    return { bits: out.joined(), spent, open: live.some(({ closed }) => !closed) };
   }
 }
 

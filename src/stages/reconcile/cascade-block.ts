@@ -1,8 +1,8 @@
-/** What both ends of Cascade share: a block's frames in waves, limits, and the count of what Alice disclosed. */
+/** What both ends of Cascade share: limits, a block's frames in kernels, and the count of what Alice disclosed. */
 import { QkdError } from "../../errors.js";
-import type { AliceHalf, BobHalf, FrameShape } from "../../kernels/cascade-halves.js";
-import type { CascadeOrders } from "../../kernels/cascade-order.js";
-import type { FramePlan } from "./cascade-frames.js";
+import { CascadeKernel } from "../../kernels/cascade.js";
+import { CascadeOrders } from "../../kernels/cascade-order.js";
+import { shapeOf } from "./cascade-frames.js";
 import type { ReconcileContext } from "./types.js";
 
 export const mainPasses = 3;
@@ -13,24 +13,30 @@ export const tagBits = 64;
 /** Shorter frames cost less revealed than tagged. */
 export const revealBelow = 192;
 
-/** All frames of one length at one end: the kernel, or its twin in tests. */
-export interface CascadeFrames {
-  alice(word: Uint8Array): AliceHalf;
-  bob(word: Uint8Array, together: number): BobHalf;
-  zeroise(): void;
-}
-export type CascadeMethod = (shape: FrameShape, orders: CascadeOrders, side: "alice" | "bob") => CascadeFrames;
+export type Side = "alice" | "bob";
 
-export interface Block {
-  readonly plan: FramePlan;
-  /** Packed bits of each frame. */
-  readonly words: Uint8Array[];
-  readonly waves: readonly (readonly number[])[];
-  /** Waves in flight at once. */
-  readonly lanes: number;
-  readonly orders: (length: number) => CascadeOrders;
-  readonly frames: (length: number) => CascadeFrames;
-  zeroise(): void;
+/** One block's frames at one end in one thread: a kernel for each length. */
+export class BlockFrames {
+  private readonly kernels = new Map<number, CascadeKernel>();
+
+  /** @param seed of the public orders, 4 words */
+  constructor(
+    private readonly side: Side,
+    private readonly seed: Uint32Array,
+    readonly qber: number,
+  ) {}
+
+  of(length: number): CascadeKernel {
+    const known = this.kernels.get(length);
+    if (known) return known;
+    const kernel = new CascadeKernel(shapeOf(length, this.qber), new CascadeOrders(length, this.seed), this.side);
+    this.kernels.set(length, kernel);
+    return kernel;
+  }
+  zeroise(): void {
+    for (const kernel of this.kernels.values()) kernel.zeroise();
+    this.kernels.clear();
+  }
 }
 
 export interface Tally {
@@ -38,20 +44,27 @@ export interface Tally {
   rounds: number;
 }
 
+/** Bits that one answer discloses. */
 export interface Spent {
   parity: number;
   tags: number;
   revealed: number;
+  /** Frames that were revealed. */
+  failed: number;
 }
 
-export function count({ ledger }: ReconcileContext, spent: Spent): number {
+export function nothingSpent(): Spent {
+  return { parity: 0, tags: 0, revealed: 0, failed: 0 };
+}
+
+export function count({ ledger }: ReconcileContext, tally: Tally, spent: Spent): void {
   ledger.add("parity", spent.parity);
   ledger.add("reconciliation-tag", spent.tags);
   ledger.add("revealed-frame", spent.revealed);
-  return spent.parity + spent.tags + spent.revealed;
+  tally.failed += spent.failed;
+  if (spent.parity + spent.tags + spent.revealed > 0) tally.rounds++;
 }
 
-export function checkRound({ signal }: ReconcileContext, round: number): void {
-  if (signal?.aborted) throw new QkdError("ENGINE_CANCELLED", "Reconciliation was cancelled.");
+export function checkRound(round: number): void {
   if (round > maxRounds) throw new QkdError("RECONCILE_ROUNDS_EXCEEDED", "Cascade did not end.", { maxRounds });
 }

@@ -1,56 +1,55 @@
 /** Bob's half of a wave: he asks, corrects, and decides each frame's next step. */
-import type { z } from "zod";
 import type { BobHalf, Request } from "../../kernels/cascade-halves.js";
 import {
-  type Block,
+  type BlockFrames,
   checkRound,
-  count,
   mainPasses,
   maxRounds,
   mostPasses,
+  nothingSpent,
   revealBelow,
   type Spent,
-  type Tally,
   tagBits,
 } from "./cascade-block.js";
 import { cascadeParameters, passLevel } from "./cascade-frames.js";
-import { AnswerReader, type answerSchema, type askSchema, operation, Pieces } from "./cascade-wire.js";
-import type { ReconcileContext, ReconcileOptions } from "./types.js";
+import { type Answer, AnswerReader, type Ask, operation, Pieces } from "./cascade-wire.js";
 
 interface Search {
   readonly half: BobHalf;
-  readonly frame: number;
   leaked: number;
   next: number;
   request: Request;
 }
 
+export interface Taken {
+  readonly spent: Spent;
+  /** Frames of the wave that ended, and their bits. */
+  readonly ended: readonly { readonly at: number; readonly word: Uint8Array }[];
+  /** Absent: the wave is done. */
+  readonly ask?: Ask;
+}
+
 const nothing: Request = { kind: "none" };
 
 export class BobWave {
-  open = true;
   private round = 0;
   private readonly live: Search[];
 
   constructor(
-    private readonly context: ReconcileContext,
-    private readonly options: ReconcileOptions,
-    private readonly block: Block,
-    wave: readonly number[],
-    private readonly tally: Tally,
+    private readonly frames: BlockFrames,
+    words: readonly Uint8Array[],
   ) {
-    const { together } = cascadeParameters(options.qber);
-    this.live = wave.map((frame) => {
-      const bits = block.words[frame]!;
+    const { together } = cascadeParameters(frames.qber);
+    this.live = words.map((bits) => {
       const length = bits.length * 8;
-      const half = block.frames(length).bob(bits, Math.max(1, Math.floor(length * together)));
+      const half = frames.of(length).bob(bits, Math.max(1, Math.floor(length * together)));
       const next = length < revealBelow ? operation.reveal : operation.startPass;
-      return { half, frame, leaked: 0, next, request: nothing };
+      return { half, leaked: 0, next, request: nothing };
     });
   }
 
-  ask(): z.infer<typeof askSchema> {
-    checkRound(this.context, this.round++);
+  ask(): Ask {
+    checkRound(this.round++);
     const out = new Pieces();
     for (const { request } of this.live) {
       if (request.kind === "go") out.add(request.directions);
@@ -59,25 +58,23 @@ export class BobWave {
     return { operations: Uint8Array.from(this.live, ({ next }) => next), requests: out.joined() };
   }
 
-  take({ bits, tagKey }: z.infer<typeof answerSchema>): void {
-    const { words } = this.block;
+  take({ bits, tagKey }: Answer): Taken {
     const reader = new AnswerReader(bits);
-    const spent: Spent = { parity: 0, tags: 0, revealed: 0 };
-    this.open = false;
-    for (const search of this.live) {
+    const spent = nothingSpent();
+    const ended: { at: number; word: Uint8Array }[] = [];
+    let open = false;
+    for (const [at, search] of this.live.entries()) {
       if (search.next === operation.closed) continue;
-      const revealed = digest(search, reader, tagKey, this.options.qber, spent);
-      if (revealed) {
-        this.tally.failed++;
-        words[search.frame]!.set(revealed);
-      } else if (search.next === operation.closed) words[search.frame]!.set(search.half.word());
-      if (search.next === operation.closed) search.half.zeroise();
-      if (this.round > maxRounds - 63 && search.next !== operation.closed) give(search);
+      const revealed = digest(search, reader, tagKey, this.frames.qber, spent);
+      if (search.next === operation.closed) {
+        ended.push({ at, word: revealed ?? search.half.word() });
+        search.half.zeroise();
+      } else if (this.round > maxRounds - 63) give(search);
       // A frame that was shown is closed at both ends; one that closes by its tag is said to be closed once.
-      if (!revealed) this.open = true;
+      if (!revealed) open = true;
     }
     reader.end();
-    if (count(this.context, spent) > 0) this.tally.rounds++;
+    return { spent, ended, ...(open ? { ask: this.ask() } : {}) };
   }
 }
 
@@ -97,8 +94,9 @@ function digest(
   const { half } = search;
   if (search.next === operation.reveal) {
     spent.revealed += half.length;
+    spent.failed++;
     search.next = operation.closed;
-    return reader.take(half.length);
+    return reader.take(half.length).slice();
   }
   if (search.next === operation.tag) {
     const [theirs, mine] = [reader.take(tagBits), half.tag(tagKey)];

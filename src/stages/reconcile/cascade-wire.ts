@@ -24,6 +24,8 @@ export const answerSchema = z.strictObject({
   bits: bytes(2 ** 26),
   tagKey: bytes(8).refine((key) => key.length === 8),
 });
+export type Ask = z.infer<typeof askSchema>;
+export type Answer = z.infer<typeof answerSchema>;
 export const closeSchema = z.strictObject({ leaked: count, failed: count });
 
 /** Pieces that become one byte string. */

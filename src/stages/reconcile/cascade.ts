@@ -1,51 +1,62 @@
 /**
  * Reconciliation by Cascade (KERNELS.md E), pattern-public accounting only (FORMULAS.md 5b): Bob's requests are free,
  * every bit that Alice sends counts: parities, wasted ones too, tags, revealed frames. A wave is up to 32 frames of at
- * most 2^18 bits that advance one step a message; waves in flight take turns in the order in which they were started, so
- * that both ends compute at once and round trips are filled. A frame whose tag differs gets a pass more under a fresh
- * order and a fresh tag key; one that will not close is revealed and counted.
+ * most 2^18 bits that advance one step a message, in one thread from first to last; waves in flight take turns in the
+ * order in which they were started, so that both ends compute at once and round trips are filled. A frame whose tag
+ * differs gets a pass more under a fresh order and a fresh tag key; one that will not close is revealed and counted.
  */
 import { type BitString, countOnes, xorBits } from "../../bits.js";
 import { QkdError } from "../../errors.js";
-import { CascadeKernel } from "../../kernels/cascade.js";
 import { CascadeOrders } from "../../kernels/cascade-order.js";
-import { AliceWave } from "./cascade-alice.js";
-import type { Block, CascadeFrames, CascadeMethod, Tally } from "./cascade-block.js";
-import { BobWave } from "./cascade-bob.js";
+import { count, type Side, type Tally } from "./cascade-block.js";
 import {
   cascadeParameters,
   collectFrames,
   dealFrames,
+  type FramePlan,
   lanesFor,
   planFrames,
   planWaves,
-  shapeOf,
 } from "./cascade-frames.js";
+import { BlockLanes, blocksInWork, Turns } from "./cascade-lanes.js";
 import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-wire.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
-export const cascadeReconciler = cascadeWith((shape, orders, side) => new CascadeKernel(shape, orders, side));
-
-export function cascadeWith(method: CascadeMethod): Reconciler {
-  return {
-    asAlice: async (context, word, options) => {
-      const own = { seed: context.random(16), lanes: lanesFor(options) };
-      const block = await open(context, word, options, method, "alice", own);
-      await context.channel.send("cascade-open", { bits: word.length, ...own });
-      return withBlock(block, () => asAlice(context, word, options, block));
-    },
-    asBob: async (context, word, options) => {
-      const block = await open(context, word, options, method, "bob");
-      return withBlock(block, () => asBob(context, word, options, block));
-    },
-  };
+interface Block {
+  readonly plan: FramePlan;
+  /** Packed bits of each frame; they move to its thread and come back to Bob. */
+  readonly words: Uint8Array[];
+  readonly waves: readonly (readonly number[])[];
+  /** Waves in flight at once. */
+  readonly inFlight: number;
+  readonly lanes: BlockLanes;
+  readonly orders: (length: number) => CascadeOrders;
 }
+
+export const cascadeReconciler: Reconciler = {
+  asAlice: async (context, word, options) => {
+    // Other blocks keep the ends busy as lanes do, and have fewer messages.
+    const lanes = Math.max(1, lanesFor(options) - blocksInWork(context.executor));
+    const own = { seed: context.random(16), lanes };
+    const block = await open(context, word, options, "alice", own);
+    return withBlock(block, async () => {
+      await context.channel.send("cascade-open", { bits: word.length, ...own });
+      return asAlice(context, word, options, block);
+    });
+  },
+  asBob: async (context, word, options) => {
+    const block = await open(context, word, options, "bob");
+    return withBlock(block, () => asBob(context, word, options, block));
+  },
+};
 
 async function withBlock(block: Block, run: () => Promise<ReconcileOutcome>): Promise<ReconcileOutcome> {
   try {
     return await run();
   } finally {
-    block.zeroise();
+    // What has moved to a thread has no length here.
+    for (const bits of block.words) if (bits.length > 0) bits.fill(0);
+    await block.lanes.close();
   }
 }
 
@@ -57,19 +68,29 @@ async function asAlice(
 ): Promise<ReconcileOutcome> {
   const { channel, ledger } = context;
   const tally: Tally = { failed: 0, rounds: 0 };
-  const started = block.waves.values();
-  const queue: AliceWave[] = [];
-  const start = () => {
-    const { value } = started.next();
-    if (value) queue.push(new AliceWave(context, options, block, value, tally));
+  const asks = new Turns(context, "cascade-ask", askSchema);
+  const waves = block.waves.keys();
+  const lane = async () => {
+    let { value: wave } = waves.next();
+    let heard = wave === undefined ? undefined : asks.hear();
+    while (wave !== undefined) {
+      const now = wave;
+      await block.lanes.open(now, wordsOf(block, now));
+      for (let open = true; open && heard; ) {
+        const { message, speak } = heard;
+        const tagKey = context.random(8);
+        const { bits, spent, open: more } = await block.lanes.answer(now, await message, tagKey);
+        await speak(async () => {
+          count(context, tally, spent);
+          await channel.send("cascade-answer", { bits, tagKey });
+          open = more;
+          if (!more) wave = waves.next().value;
+          heard = wave === undefined ? undefined : asks.hear();
+        });
+      }
+    }
   };
-  for (let lane = 0; lane < block.lanes; lane++) start();
-  for (let wave = queue.shift(); wave; wave = queue.shift()) {
-    const answer = wave.answer(await channel.receive("cascade-ask", askSchema));
-    await channel.send("cascade-answer", answer);
-    if (wave.open) queue.push(wave);
-    else start();
-  }
+  await Promise.all(Array.from({ length: block.inFlight }, lane));
   const theirs = await channel.receive("cascade-close", closeSchema);
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(theirs, { leaked: ledger.total, failed: tally.failed });
@@ -84,25 +105,40 @@ async function asBob(
 ): Promise<ReconcileOutcome> {
   const { channel, ledger } = context;
   const tally: Tally = { failed: 0, rounds: 0 };
-  const started = block.waves.values();
-  const queue: BobWave[] = [];
-  const ask = async (wave: BobWave) => {
-    await channel.send("cascade-ask", wave.ask());
-    queue.push(wave);
+  const answers = new Turns(context, "cascade-answer", answerSchema);
+  const waves = block.waves.keys();
+  const start = async (wave: number) => (await block.lanes.open(wave, wordsOf(block, wave))).ask;
+  const lane = async () => {
+    let speak = answers.turn();
+    let { value: wave } = waves.next();
+    let ask = wave === undefined ? undefined : await start(wave);
+    while (wave !== undefined) {
+      const heard = await speak(async () => {
+        if (!ask) {
+          wave = waves.next().value;
+          if (wave === undefined) return undefined;
+          ask = await start(wave);
+        }
+        await channel.send("cascade-ask", ask!);
+        return answers.hear();
+      });
+      if (!heard) return;
+      speak = heard.speak;
+      const taken = await block.lanes.take(wave, await heard.message);
+      for (const { at, word } of taken.ended) block.words[block.waves[wave]![at]!] = word;
+      count(context, tally, taken.spent);
+      ask = taken.ask;
+    }
   };
-  const start = async () => {
-    const { value } = started.next();
-    if (value) await ask(new BobWave(context, options, block, value, tally));
-  };
-  for (let lane = 0; lane < block.lanes; lane++) await start();
-  for (let wave = queue.shift(); wave; wave = queue.shift()) {
-    wave.take(await channel.receive("cascade-answer", answerSchema));
-    await (wave.open ? ask(wave) : start());
-  }
+  await Promise.all(Array.from({ length: block.inFlight }, lane));
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(await channel.receive("cascade-close", closeSchema), { leaked: ledger.total, failed: tally.failed });
   const result = collectFrames(block.words, block.plan, block.orders);
   return { ...outcome(result, block, tally, options), errors: countOnes(xorBits(result, word)) };
+}
+
+function wordsOf({ waves, words }: Block, wave: number): Uint8Array[] {
+  return waves[wave]!.map((frame) => words[frame]!);
 }
 
 /** Agrees on length and seed, and deals the frames into waves. */
@@ -110,8 +146,7 @@ async function open(
   context: ReconcileContext,
   word: BitString,
   options: ReconcileOptions,
-  method: CascadeMethod,
-  side: "alice" | "bob",
+  side: Side,
   own?: { seed: Uint8Array; lanes: number },
 ): Promise<Block> {
   if (options.accounting !== "pattern-public")
@@ -122,30 +157,12 @@ async function open(
   const { seed, lanes } = own ?? said!;
   const view = new DataView(seed.buffer, seed.byteOffset, 16);
   const seedWords = Uint32Array.from([0, 4, 8, 12], (at) => view.getUint32(at, true));
-  const orders = byLength((length) => new CascadeOrders(length, seedWords));
-  const made: CascadeFrames[] = [];
-  const frames = byLength((length) => {
-    const kernel = method(shapeOf(length, options.qber), orders(length), side);
-    made.push(kernel);
-    return kernel;
-  });
+  const orders = (length: number) => new CascadeOrders(length, seedWords);
   const plan = planFrames(word.length);
   const words = dealFrames(word, plan, orders);
   const waves = planWaves(words.length, lanes);
-  const zeroise = () => {
-    for (const bits of words) bits.fill(0);
-    for (const kernel of made) kernel.zeroise();
-  };
-  return { plan, words, waves, lanes: Math.min(lanes, waves.length), orders, frames, zeroise };
-}
-
-function byLength<T>(make: (length: number) => T): (length: number) => T {
-  const made = new Map<number, T>();
-  return (length) => {
-    const known = made.get(length) ?? make(length);
-    made.set(length, known);
-    return known;
-  };
+  const inFlight = Math.min(lanes, waves.length);
+  return { plan, words, waves, inFlight, lanes: new BlockLanes(context, side, seedWords, options.qber), orders };
 }
 
 function compare(theirs: { leaked: number; failed: number }, mine: { leaked: number; failed: number }): void {
@@ -155,7 +172,7 @@ function compare(theirs: { leaked: number; failed: number }, mine: { leaked: num
 
 function outcome(
   word: BitString,
-  { plan, lanes, waves }: Block,
+  { plan, inFlight, waves }: Block,
   tally: Tally,
   options: ReconcileOptions,
 ): ReconcileOutcome {
@@ -170,8 +187,8 @@ function outcome(
       method: "cascade",
       blockBits,
       frameBits: 64 * Math.max(0, ...plan.words),
-      framesInFlight: lanes * (waves[0]?.length ?? 0),
-      lanes,
+      framesInFlight: inFlight * (waves[0]?.length ?? 0),
+      lanes: inFlight,
     },
   };
 }
