@@ -25,6 +25,8 @@ import { type Verdict, verifyAsAlice, verifyAsBob } from "./stages/verify.js";
 /** What the pipeline of one block needs beside the stage context. */
 export interface BlockWork extends StageContext {
   readonly roundTripSeconds: number;
+  /** Alice: seconds in which the link filled this block, where the ends waited for it, else 0. */
+  readonly sourceSeconds: number;
   /** Alice: error rate of the key basis in earlier blocks, where it is known. */
   readonly keyQber: number | undefined;
   /** Blocks before this one that have ended, in order, for alarms. */
@@ -140,11 +142,11 @@ export function keyCount({ link }: Pick<StageContext, "link">, bits: number): nu
 }
 
 function reconcileOptions(
-  { link, roundTripSeconds }: BlockWork,
+  { link, roundTripSeconds, sourceSeconds }: BlockWork,
   { qber, tracked }: { qber: number; tracked: boolean },
 ): ReconcileOptions {
   const { mode, accounting } = link.reconciliation;
-  return { qber, mode, accounting, roundTripSeconds, rough: !tracked };
+  return { qber, mode, accounting, roundTripSeconds, sourceSeconds, rough: !tracked };
 }
 
 function withoutKey({ key: _key, ...rest }: SiftedBlock): Omit<SiftedBlock, "key"> {

@@ -155,9 +155,13 @@ async function follow(
     let blocks = source?.blocks?.();
     let ahead: RawBlock | undefined;
     let last = -1;
+    let heard = performance.now();
     for (;;) {
       const { index } = await Promise.race([control.receive("next", nextSchema), running.failed]);
       if (index === null) break;
+      // Nothing was left to do: the link is slower than the ends.
+      const sourceSeconds = running.count === 0 && last >= 0 ? (performance.now() - heard) / 1000 : 0;
+      heard = performance.now();
       if (!session.plan.isOpen(index) || index <= last)
         throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} again.`, { index });
       await running.room();
@@ -171,7 +175,7 @@ async function follow(
       // Alice's dump may be the shorter one, or have a gap: she has nothing in this block.
       const raw = ahead?.index === index ? ahead : source?.empty(index);
       if (!raw) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} without a lock.`, { index });
-      running.add(oneBlock(session, options, raw));
+      running.add(oneBlock(session, options, raw, sourceSeconds));
     }
   });
 }
@@ -186,7 +190,7 @@ async function keepReserve({ authentication }: Session, running: Window): Promis
   );
 }
 
-async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): Promise<void> {
+async function oneBlock(session: Session, options: RunOptions, raw: RawBlock, sourceSeconds = 0): Promise<void> {
   const { state, link, role, executor, random } = options;
   const { index } = raw;
   const earlier = session.plan.retry.get(index) ?? { attempts: 0, leak: 0 };
@@ -221,6 +225,7 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock): P
     seal: transcript,
     signal: session.signal,
     roundTripSeconds: session.roundTripSeconds,
+    sourceSeconds,
     keyQber: keyQberOf(before),
     earlier: before,
     metadata: (bits) => ({ ...options.metadata(bits, index), transcript: digestOnce() }),

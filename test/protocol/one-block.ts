@@ -100,6 +100,7 @@ export async function oneBlock(
       seal,
       signal: new AbortController().signal,
       roundTripSeconds: 0,
+      sourceSeconds: 0,
       keyQber: undefined,
       earlier: data.earlier?.[role] ?? [],
       metadata: () => ({}) as never,

@@ -6,6 +6,7 @@ import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
 import { type AutoInput, chooseMethod } from "../../src/stages/reconcile/auto.js";
 import { autoReconciler } from "../../src/stages/reconcile/auto-reconciler.js";
+import { fewTrips } from "../../src/stages/reconcile/cascade-frames.js";
 import type { Accounting } from "../../src/stages/reconcile/types.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 
@@ -35,6 +36,19 @@ describe("auto", () => {
     const choice = chooseMethod({ ...input, candidates, qber: 0.05 });
     expect(choice).toMatchObject({ method: "ldpc", mode: "efficiency" });
     expect(Object.keys(choice.secretBitsPerSecond).sort()).toEqual(["cascade", "ldpc efficiency", "ldpc throughput"]);
+  });
+  it("takes what leaves most of each bit where the link is the bottleneck, if it keeps up", () => {
+    const roundTripSeconds = 0.02;
+    expect(chooseMethod({ ...input, roundTripSeconds, bits: 16e6 }).mode).toBe("throughput");
+    const slow = chooseMethod({ ...input, roundTripSeconds, bits: 16e6, sourceSeconds: 60 });
+    expect(slow).toMatchObject({ method: "cascade", why: expect.stringContaining("the link is the bottleneck") });
+    expect(chooseMethod({ ...input, roundTripSeconds, bits: 16e6, sourceSeconds: 0.01 }).mode).toBe("throughput");
+  });
+  it("Cascade takes fewer round trips where waiting costs, not where the source sets the pace", () => {
+    const bits = 2 ** 25;
+    expect(fewTrips(bits, { qber: 0.01 })).toBe(false);
+    expect(fewTrips(bits, { qber: 0.01, roundTripSeconds: 0.02 })).toBe(true);
+    expect(fewTrips(bits, { qber: 0.01, roundTripSeconds: 0.02, sourceSeconds: 60 })).toBe(false);
   });
   it("never considers Cascade under one-way accounting", () => {
     const choice = chooseMethod({ ...input, accounting: "one-way" });

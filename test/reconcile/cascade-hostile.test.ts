@@ -93,7 +93,7 @@ describe("Cascade with a hostile peer", () => {
   it.each([0, 4096])("Bob refuses an answer of %d bytes", async (bytes) => {
     const { alice, bob } = loopbackPair();
     const run = cascadeReconciler.asBob(context(bob), BitString.zeros(1000), options);
-    await alice.send("cascade-open", { bits: 1000, seed: new Uint8Array(16), lanes: 1 });
+    await alice.send("cascade-open", { bits: 1000, seed: new Uint8Array(16), lanes: 1, few: false });
     await alice.send("cascade-answer", { bits: new Uint8Array(bytes), tagKey: new Uint8Array(8) });
     await expect(run).rejects.toMatchObject({ code: "RECONCILE_ANSWER_INVALID" });
   });
@@ -101,14 +101,14 @@ describe("Cascade with a hostile peer", () => {
   it.each([0, 17, 1.5])("Bob refuses %d waves in flight", async (lanes) => {
     const { alice, bob } = loopbackPair();
     const run = cascadeReconciler.asBob(context(bob), BitString.zeros(1000), options);
-    await alice.send("cascade-open", { bits: 1000, seed: new Uint8Array(16), lanes });
+    await alice.send("cascade-open", { bits: 1000, seed: new Uint8Array(16), lanes, few: false });
     await expect(run).rejects.toMatchObject({ code: "CHANNEL_MESSAGE_INVALID" });
   });
 
   it("Bob refuses a block of another length", async () => {
     const { alice, bob } = loopbackPair();
     const run = cascadeReconciler.asBob(context(bob), BitString.zeros(1000), options);
-    await alice.send("cascade-open", { bits: 1001, seed: new Uint8Array(16), lanes: 1 });
+    await alice.send("cascade-open", { bits: 1001, seed: new Uint8Array(16), lanes: 1, few: false });
     await expect(run).rejects.toMatchObject({ code: "RECONCILE_COUNT_MISMATCH" });
   });
 });

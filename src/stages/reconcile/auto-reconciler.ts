@@ -11,7 +11,7 @@ import { entropy } from "../../security/index.js";
 import type { Executor } from "../../workers/executor.js";
 import { type AutoChoice, type Candidate, chooseMethod, coreSeconds, nameOf } from "./auto.js";
 import { cascadeReconciler } from "./cascade.js";
-import { lanesFor, planFrames, planWaves } from "./cascade-frames.js";
+import { fewTrips, lanesFor, planFrames, planWaves } from "./cascade-frames.js";
 import { ldpcReconciler } from "./ldpc.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler, ReconciliationMode } from "./types.js";
 
@@ -39,6 +39,21 @@ const cascadeExpected: Expected = {
   efficiency: { 0.005: 1.037, 0.01: 1.036, 0.03: 1.04, 0.05: 1.052, 0.08: 1.065, 0.11: 1.074 },
   speed: { 0.01: 120e6, 0.03: 100e6, 0.05: 90e6, 0.08: 60e6 },
   roundTrips: { 0.005: 160, 0.01: 138, 0.03: 145, 0.05: 92 },
+};
+/** With smaller blocks of parities (cascadeParameters, `few`). */
+const cascadeFewExpected: Expected = {
+  efficiency: {
+    0.002: 1.093,
+    0.005: 1.067,
+    0.01: 1.072,
+    0.02: 1.08,
+    0.03: 1.053,
+    0.05: 1.075,
+    0.08: 1.12,
+    0.11: 1.096,
+  },
+  speed: cascadeExpected.speed,
+  roundTrips: { 0.01: 50, 0.015: 74, 0.02: 42, 0.03: 64, 0.05: 44, 0.08: 30 },
 };
 const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
   throughput: {
@@ -104,7 +119,7 @@ async function decide(context: ReconcileContext, word: BitString, options: Recon
 
 function choose(context: ReconcileContext, word: BitString, options: ReconcileOptions): AutoChoice {
   const speeds = measured.get(context.executor);
-  const { qber, accounting, mode, roundTripSeconds = 0 } = options;
+  const { qber, accounting, mode, roundTripSeconds = 0, sourceSeconds = 0 } = options;
   const candidate = (
     expected: Expected,
     named: Pick<Candidate, "method" | "mode">,
@@ -123,11 +138,12 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
     qber,
     accounting,
     roundTripSeconds,
+    sourceSeconds,
     bits: word.length,
     yieldPerBit: 1 - entropy(Math.min(0.5, qber)),
     candidates: [
       candidate(
-        cascadeExpected,
+        fewTrips(word.length, options) ? cascadeFewExpected : cascadeExpected,
         { method: "cascade" },
         { cycles: Math.ceil(waves / lanes), lanes: overlapping(waves, lanes) },
       ),

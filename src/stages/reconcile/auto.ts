@@ -2,7 +2,7 @@
  * Chooses the method for the next block, and LDPC's mode where the link leaves it open: most secret bits a second. A
  * block of n bits takes max(C, W + C/L) seconds: C of the slower end's core, W waiting for answers, L turns that overlap
  * (Cascade's lanes, where waves follow each other; KERNELS.md E: D bits in flight and R round trips carry D/(R·RTT)). What is left of a bit is
- * yield − f·h(Q). The accounting is given, never chosen: one-way leaves LDPC alone.
+ * yield − f·h(Q). Where the source takes longer to fill a block, its time counts, and the least leak wins. The accounting is given, never chosen: one-way leaves LDPC alone.
  */
 import type { Accounting, ReconciliationMode } from "./types.js";
 
@@ -24,6 +24,8 @@ export interface AutoInput {
   readonly accounting: Accounting;
   readonly roundTripSeconds: number;
   readonly bits: number;
+  /** In so many seconds the link fills a block; 0 where it is faster than the ends. */
+  readonly sourceSeconds?: number;
   /** Secret bits a sifted bit before leakage (1 − h(φ) at most), under this accounting. */
   readonly yieldPerBit: number;
   readonly candidates: readonly Candidate[];
@@ -48,9 +50,11 @@ export function chooseMethod(input: AutoInput): AutoChoice {
   return {
     method,
     ...(mode ? { mode } : {}),
-    why: patternPublic
-      ? `${method} is expected to leave most secret bits a second`
-      : "one-way accounting excludes Cascade",
+    why: !patternPublic
+      ? "one-way accounting excludes Cascade"
+      : keepsUp(input, rates[0]!.candidate)
+        ? `the link is the bottleneck: of the methods that keep up, ${method} is expected to leave most of each bit`
+        : `${method} is expected to leave most secret bits a second`,
     roundTripSeconds: input.roundTripSeconds,
     secretBitsPerSecond: Object.fromEntries(rates.map(({ candidate, rate }) => [nameOf(candidate), rate])),
   };
@@ -60,10 +64,20 @@ export function nameOf({ method, mode }: Pick<Candidate, "method" | "mode">): st
   return mode ? `${method} ${mode}` : method;
 }
 
-function secretRate({ qber, yieldPerBit, roundTripSeconds, bits }: AutoInput, candidate: Candidate): number {
-  const { bitsPerSecond, roundTrips, lanes = 1, efficiency } = candidate;
+function keepsUp(input: AutoInput, candidate: Candidate): boolean {
+  return (input.sourceSeconds ?? 0) > 0 && blockSeconds(input, candidate) <= input.sourceSeconds!;
+}
+
+function blockSeconds({ roundTripSeconds, bits }: AutoInput, candidate: Candidate): number {
+  const { bitsPerSecond, roundTrips, lanes = 1 } = candidate;
   const core = bits / bitsPerSecond;
-  const seconds = Math.max(core, roundTrips * roundTripSeconds + core / lanes);
+  return Math.max(core, roundTrips * roundTripSeconds + core / lanes);
+}
+
+function secretRate(input: AutoInput, candidate: Candidate): number {
+  const { qber, yieldPerBit, bits, sourceSeconds = 0 } = input;
+  const { efficiency } = candidate;
+  const seconds = Math.max(sourceSeconds, blockSeconds(input, candidate));
   return seconds > 0 ? (bits / seconds) * Math.max(0, yieldPerBit - efficiency * entropy(qber)) : 0;
 }
 

@@ -5,6 +5,7 @@ import {
   checkRound,
   mostPasses,
   nothingSpent,
+  type Pace,
   repairPasses,
   type Spent,
   tagBits,
@@ -55,7 +56,7 @@ export class AliceWave {
         spent.failed++;
         frame.closed = true;
       } else {
-        const answer = answerTo(half, what, reader, this.frames.qber);
+        const answer = answerTo(half, what, reader, this.frames.pace);
         parities = answer.bits;
         out.add(answer.bytes);
       }
@@ -70,10 +71,10 @@ export class AliceWave {
   }
 }
 
-function answerTo(half: AliceHalf, what: number, reader: RequestReader, qber: number) {
+function answerTo(half: AliceHalf, what: number, reader: RequestReader, { qber, few }: Pace) {
   if (what === operation.startPass) {
     if (half.passes >= mostPasses) throw invalidRequest("a pass too many");
-    return half.start(passLevel(qber, half.passes, half.length));
+    return half.start(passLevel(qber, half.passes, half.length, few));
   }
   if (what === operation.go) return half.go(reader.take((half.owed() + 7) >>> 3));
   if (what !== operation.list && what !== operation.ask) throw invalidRequest("an unknown operation");

@@ -15,6 +15,12 @@ export const revealBelow = 192;
 
 export type Side = "alice" | "bob";
 
+/** What decides the sizes of a block's passes (cascadeParameters). */
+export interface Pace {
+  readonly qber: number;
+  readonly few: boolean;
+}
+
 /** One block's frames at one end in one thread: a kernel for each length. */
 export class BlockFrames {
   private readonly kernels = new Map<number, CascadeKernel>();
@@ -23,13 +29,14 @@ export class BlockFrames {
   constructor(
     private readonly side: Side,
     private readonly seed: Uint32Array,
-    readonly qber: number,
+    readonly pace: Pace,
   ) {}
 
   of(length: number): CascadeKernel {
     const known = this.kernels.get(length);
     if (known) return known;
-    const kernel = new CascadeKernel(shapeOf(length, this.qber), new CascadeOrders(length, this.seed), this.side);
+    const { qber, few } = this.pace;
+    const kernel = new CascadeKernel(shapeOf(length, qber, few), new CascadeOrders(length, this.seed), this.side);
     this.kernels.set(length, kernel);
     return kernel;
   }

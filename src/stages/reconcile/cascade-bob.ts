@@ -7,6 +7,7 @@ import {
   maxRounds,
   mostPasses,
   nothingSpent,
+  type Pace,
   revealBelow,
   type Spent,
   tagBits,
@@ -39,7 +40,7 @@ export class BobWave {
     private readonly frames: BlockFrames,
     words: readonly Uint8Array[],
   ) {
-    const { together } = cascadeParameters(frames.qber);
+    const { together } = cascadeParameters(frames.pace.qber);
     this.live = words.map((bits) => {
       const length = bits.length * 8;
       const half = frames.of(length).bob(bits, Math.max(1, Math.floor(length * together)));
@@ -65,7 +66,7 @@ export class BobWave {
     let open = false;
     for (const [at, search] of this.live.entries()) {
       if (search.next === operation.closed) continue;
-      const revealed = digest(search, reader, tagKey, this.frames.qber, spent);
+      const revealed = digest(search, reader, tagKey, this.frames.pace, spent);
       if (search.next === operation.closed) {
         ended.push({ at, word: revealed ?? search.half.word() });
         search.half.zeroise();
@@ -88,7 +89,7 @@ function digest(
   search: Search,
   reader: AnswerReader,
   tagKey: Uint8Array,
-  qber: number,
+  { qber, few }: Pace,
   spent: Spent,
 ): Uint8Array | undefined {
   const { half } = search;
@@ -110,7 +111,7 @@ function digest(
   }
   let used: number;
   if (search.next === operation.startPass) {
-    const level = passLevel(qber, half.passes, half.length);
+    const level = passLevel(qber, half.passes, half.length, few);
     used = half.length >>> level;
     half.start(level, reader.take(used));
   } else {

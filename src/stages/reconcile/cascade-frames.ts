@@ -8,6 +8,7 @@ import { BitString } from "../../bits.js";
 import { type FrameShape, frameShape } from "../../kernels/cascade-halves.js";
 import type { CascadeOrders } from "../../kernels/cascade-order.js";
 import { WasmInstance } from "../../kernels/wasm.js";
+import { entropy } from "../../security/index.js";
 import type { ReconcileOptions } from "./types.js";
 
 const largestFrame = 2 ** 18;
@@ -65,22 +66,46 @@ export function largestLevel(length: number): number {
   return Math.min(13, Math.log2(length & -length));
 }
 
-/** log₂ block sizes of the three passes (KERNELS.md E, 2), and where all leaves are searched together (6). */
-export function cascadeParameters(qber: number): { levels: readonly number[]; together: number } {
+/**
+ * log₂ block sizes of the three passes (KERNELS.md E, 2), and where all leaves are searched together (6).
+ * @param few smaller blocks: about half the round trips for 0.015 to 0.04 in f
+ */
+export function cascadeParameters(qber: number, few = false): { levels: readonly number[]; together: number } {
   const q = Math.min(Math.max(qber, 0.0005), 0.25);
   const first = Math.floor(Math.log2(1.3 / q));
-  const second = 2 ** first * q <= 1 ? first + 2 : first + 1;
+  const wide = 2 ** first * q <= 1;
   const third = q < 0.015 ? 13 : q <= 0.05 ? 12 : q <= 0.08 ? 11 : 10;
-  return { levels: [first, second, Math.max(third, second)], together: q / 160 };
+  const second = wide ? first + 2 : first + 1;
+  const [k1, k2] = few ? [wide ? first : first - 1, second - 1] : [first, second];
+  return { levels: [Math.max(1, k1), k2, Math.max(third, second)], together: q / 160 };
+}
+
+/** About: f and round trips, of a frame and of a wave. */
+const tightPace = { efficiency: 1.045, roundTrips: roundTripsOfWave };
+const fewPace = { efficiency: 1.09, roundTrips: 50 };
+
+/** Whether fewer round trips leave more secret bits a second; a source that fills a block more slowly sets the pace. */
+export function fewTrips(
+  bits: number,
+  {
+    qber,
+    roundTripSeconds = 0,
+    sourceSeconds = 0,
+  }: Pick<ReconcileOptions, "qber" | "roundTripSeconds" | "sourceSeconds">,
+): boolean {
+  const h = entropy(Math.min(0.5, qber));
+  const rate = ({ efficiency, roundTrips }: typeof tightPace) =>
+    Math.max(0, 1 - h - efficiency * h) / Math.max(sourceSeconds, bits / coreSpeed + roundTrips * roundTripSeconds);
+  return rate(fewPace) > rate(tightPace);
 }
 
 /** Level of each of a frame's passes; those after the third are to find what three have missed. */
-export function passLevel(qber: number, pass: number, length: number): number {
-  return Math.min(cascadeParameters(qber).levels[pass] ?? 13, largestLevel(length));
+export function passLevel(qber: number, pass: number, length: number, few = false): number {
+  return Math.min(cascadeParameters(qber, few).levels[pass] ?? 13, largestLevel(length));
 }
 
-export function shapeOf(length: number, qber: number): FrameShape {
-  return frameShape(length, passLevel(qber, 0, length));
+export function shapeOf(length: number, qber: number, few = false): FrameShape {
+  return frameShape(length, passLevel(qber, 0, length, few));
 }
 
 /** @returns each frame's packed bits; the caller zeroises them */

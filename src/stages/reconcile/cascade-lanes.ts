@@ -6,7 +6,7 @@ import type { z } from "zod";
 import { QkdError } from "../../errors.js";
 import type { Executor } from "../../workers/executor.js";
 import type { JobInput, JobName, JobOutput } from "../../workers/jobs.js";
-import type { Side } from "./cascade-block.js";
+import type { Pace, Side } from "./cascade-block.js";
 import type { Answer, Ask } from "./cascade-wire.js";
 import type { ReconcileContext } from "./types.js";
 
@@ -29,16 +29,16 @@ export class BlockLanes {
     private readonly context: ReconcileContext,
     private readonly side: Side,
     private readonly seed: Uint32Array,
-    private readonly qber: number,
+    private readonly pace: Pace,
   ) {
     this.countBlocks(1);
   }
 
   /** @param words move to the wave's thread */
   open(wave: number, words: readonly Uint8Array[]): Promise<{ ask?: Ask }> {
-    const { side, seed, qber } = this;
+    const { side, seed, pace } = this;
     const transfer = words.map(({ buffer }) => buffer as ArrayBuffer);
-    return this.run("cascadeOpen", wave, { block: this.block, wave, side, seed, qber, words }, transfer);
+    return this.run("cascadeOpen", wave, { block: this.block, wave, side, seed, pace, words }, transfer);
   }
   answer(wave: number, ask: Ask, tagKey: Uint8Array): Promise<JobOutput<"cascadeAnswer">> {
     return this.run("cascadeAnswer", wave, { block: this.block, wave, ask, tagKey });

@@ -13,6 +13,7 @@ export const openSchema = z.strictObject({
   bits: count,
   seed: bytes(16).refine((seed) => seed.length === 16),
   lanes: z.number().int().min(1).max(mostLanes),
+  few: z.boolean(),
 });
 /**
  * `operations`: one a frame of the wave. `requests`: of each frame in order, `list` and `ask` a count and as many requests

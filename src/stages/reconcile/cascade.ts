@@ -8,12 +8,13 @@
 import { type BitString, countOnes, xorBits } from "../../bits.js";
 import { QkdError } from "../../errors.js";
 import { CascadeOrders } from "../../kernels/cascade-order.js";
-import { count, type Side, type Tally } from "./cascade-block.js";
+import { count, type Pace, type Side, type Tally } from "./cascade-block.js";
 import {
   cascadeParameters,
   collectFrames,
   dealFrames,
   type FramePlan,
+  fewTrips,
   lanesFor,
   planFrames,
   planWaves,
@@ -30,23 +31,27 @@ interface Block {
   /** Waves in flight at once. */
   readonly inFlight: number;
   readonly lanes: BlockLanes;
+  readonly pace: Pace;
   readonly orders: (length: number) => CascadeOrders;
 }
 
 export const cascadeReconciler: Reconciler = {
   asAlice: async (context, word, options) => {
     // Other blocks keep the ends busy as lanes do, and have fewer messages.
-    const lanes = Math.max(1, lanesFor(options) - blocksInWork(context.executor));
-    const own = { seed: context.random(16), lanes };
+    const others = blocksInWork(context.executor);
+    const lanes = Math.max(1, lanesFor(options) - others);
+    const roundTripSeconds = (options.roundTripSeconds ?? 0) / (1 + others);
+    const few = fewTrips(word.length, { ...options, roundTripSeconds });
+    const own = { seed: context.random(16), lanes, few };
     const block = await open(context, word, options, "alice", own);
     return withBlock(block, async () => {
       await context.channel.send("cascade-open", { bits: word.length, ...own });
-      return asAlice(context, word, options, block);
+      return asAlice(context, word, block);
     });
   },
   asBob: async (context, word, options) => {
     const block = await open(context, word, options, "bob");
-    return withBlock(block, () => asBob(context, word, options, block));
+    return withBlock(block, () => asBob(context, word, block));
   },
 };
 
@@ -60,12 +65,7 @@ async function withBlock(block: Block, run: () => Promise<ReconcileOutcome>): Pr
   }
 }
 
-async function asAlice(
-  context: ReconcileContext,
-  word: BitString,
-  options: ReconcileOptions,
-  block: Block,
-): Promise<ReconcileOutcome> {
+async function asAlice(context: ReconcileContext, word: BitString, block: Block): Promise<ReconcileOutcome> {
   const { channel, ledger } = context;
   const tally: Tally = { failed: 0, rounds: 0 };
   const asks = new Turns(context, "cascade-ask", askSchema);
@@ -94,15 +94,10 @@ async function asAlice(
   const theirs = await channel.receive("cascade-close", closeSchema);
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(theirs, { leaked: ledger.total, failed: tally.failed });
-  return outcome(word, block, tally, options);
+  return outcome(word, block, tally);
 }
 
-async function asBob(
-  context: ReconcileContext,
-  word: BitString,
-  options: ReconcileOptions,
-  block: Block,
-): Promise<ReconcileOutcome> {
+async function asBob(context: ReconcileContext, word: BitString, block: Block): Promise<ReconcileOutcome> {
   const { channel, ledger } = context;
   const tally: Tally = { failed: 0, rounds: 0 };
   const answers = new Turns(context, "cascade-answer", answerSchema);
@@ -134,7 +129,7 @@ async function asBob(
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(await channel.receive("cascade-close", closeSchema), { leaked: ledger.total, failed: tally.failed });
   const result = collectFrames(block.words, block.plan, block.orders);
-  return { ...outcome(result, block, tally, options), errors: countOnes(xorBits(result, word)) };
+  return { ...outcome(result, block, tally), errors: countOnes(xorBits(result, word)) };
 }
 
 function wordsOf({ waves, words }: Block, wave: number): Uint8Array[] {
@@ -147,14 +142,14 @@ async function open(
   word: BitString,
   options: ReconcileOptions,
   side: Side,
-  own?: { seed: Uint8Array; lanes: number },
+  own?: { seed: Uint8Array; lanes: number; few: boolean },
 ): Promise<Block> {
   if (options.accounting !== "pattern-public")
     throw new QkdError("RECONCILE_ACCOUNTING_UNSUPPORTED", "Cascade needs pattern-public accounting.");
   const said = own ? undefined : await context.channel.receive("cascade-open", openSchema);
   if (said && said.bits !== word.length)
     throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends hold blocks of different lengths.");
-  const { seed, lanes } = own ?? said!;
+  const { seed, lanes, few } = own ?? said!;
   const view = new DataView(seed.buffer, seed.byteOffset, 16);
   const seedWords = Uint32Array.from([0, 4, 8, 12], (at) => view.getUint32(at, true));
   const orders = (length: number) => new CascadeOrders(length, seedWords);
@@ -162,7 +157,8 @@ async function open(
   const words = dealFrames(word, plan, orders);
   const waves = planWaves(words.length, lanes);
   const inFlight = Math.min(lanes, waves.length);
-  return { plan, words, waves, inFlight, lanes: new BlockLanes(context, side, seedWords, options.qber), orders };
+  const pace = { qber: options.qber, few };
+  return { plan, words, waves, inFlight, lanes: new BlockLanes(context, side, seedWords, pace), pace, orders };
 }
 
 function compare(theirs: { leaked: number; failed: number }, mine: { leaked: number; failed: number }): void {
@@ -170,13 +166,8 @@ function compare(theirs: { leaked: number; failed: number }, mine: { leaked: num
     throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends counted different leakage.", { theirs, mine });
 }
 
-function outcome(
-  word: BitString,
-  { plan, inFlight, waves }: Block,
-  tally: Tally,
-  options: ReconcileOptions,
-): ReconcileOutcome {
-  const blockBits = cascadeParameters(options.qber).levels.map((level) => 2 ** level);
+function outcome(word: BitString, { plan, inFlight, waves, pace }: Block, tally: Tally): ReconcileOutcome {
+  const blockBits = cascadeParameters(pace.qber, pace.few).levels.map((level) => 2 ** level);
   return {
     ok: true,
     word,

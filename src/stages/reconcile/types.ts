@@ -27,6 +27,8 @@ export interface ReconcileOptions {
   readonly rough?: boolean;
   /** Measured round trip of the classical channel, seconds. */
   readonly roundTripSeconds?: number;
+  /** Alice: seconds in which the link fills a block, where the ends wait for it; absent or 0 where it waits for them. */
+  readonly sourceSeconds?: number;
 }
 
 export interface ReconcileOutcome {

@@ -5,7 +5,7 @@
 import { QkdError } from "../../errors.js";
 import type { WasmInstance } from "../../kernels/wasm.js";
 import { AliceWave, type Answered } from "../../stages/reconcile/cascade-alice.js";
-import { BlockFrames, type Side } from "../../stages/reconcile/cascade-block.js";
+import { BlockFrames, type Pace, type Side } from "../../stages/reconcile/cascade-block.js";
 import { BobWave, type Taken } from "../../stages/reconcile/cascade-bob.js";
 import type { Answer, Ask } from "../../stages/reconcile/cascade-wire.js";
 import type { Job } from "../job.js";
@@ -19,7 +19,7 @@ export interface WaveOf {
 export interface OpenInput extends WaveOf {
   readonly side: Side;
   readonly seed: Uint32Array;
-  readonly qber: number;
+  readonly pace: Pace;
   /** Packed bits of each frame; zeroised here. */
   readonly words: readonly Uint8Array[];
 }
@@ -32,11 +32,11 @@ interface Held {
 const held = new WeakMap<WasmInstance, Map<number, Held>>();
 
 /** Bob's wave answers with what he asks first. */
-export const cascadeOpenJob: Job<OpenInput, { ask?: Ask }> = ({ wasm }, { block, wave, side, seed, qber, words }) => {
+export const cascadeOpenJob: Job<OpenInput, { ask?: Ask }> = ({ wasm }, { block, wave, side, seed, pace, words }) => {
   try {
     const blocks = held.get(wasm) ?? new Map<number, Held>();
     held.set(wasm, blocks);
-    const here = blocks.get(block) ?? { frames: new BlockFrames(side, seed, qber), waves: new Map() };
+    const here = blocks.get(block) ?? { frames: new BlockFrames(side, seed, pace), waves: new Map() };
     blocks.set(block, here);
     const opened = side === "alice" ? new AliceWave(here.frames, words) : new BobWave(here.frames, words);
     here.waves.set(wave, opened);
