@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
@@ -101,6 +101,51 @@ describe("auto between two ends", () => {
     for (let i = 0; i < long.length; i += 61) noisy.bytes[i >>> 3]! |= 1 << (i & 7);
     expect((await run(0, "pattern-public", 0, [long, noisy], false)).method).toBe("cascade");
     expect((await run(0.1, "pattern-public", 0, words, false)).method).toBe("ldpc");
+  });
+
+  it("a round trip that grows to a second in mid-run: nothing lost, another method for the next block, and back", async () => {
+    const { alice, bob: far } = loopbackPair();
+    let late = 0;
+    let growsAfter = Number.POSITIVE_INFINITY;
+    let delay = 0;
+    const real = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => real() + late);
+    const bob: typeof far = {
+      receive: far.receive.bind(far),
+      async send(type, body) {
+        if (--growsAfter === 0) delay = 1000;
+        late += delay;
+        await far.send(type, body);
+      },
+    };
+    const bits = 2 ** 20;
+    const [word, noisy] = [BitString.zeros(bits), BitString.zeros(bits)];
+    for (let i = 0; i < bits; i += 61) noisy.bytes[i >>> 3]! |= 1 << (i & 7);
+    const executor = new InlineExecutor();
+    const options = { qber: 0.0164, mode: "throughput", accounting: "pattern-public", roundTripSeconds: 0 } as const;
+    const block = async () => {
+      const [ledgers, end] = [[new LeakLedger(), new LeakLedger()] as const, { executor, random: systemRandom }];
+      const [atAlice, atBob] = await Promise.all([
+        autoReconciler.asAlice({ ...end, channel: alice, ledger: ledgers[0] }, word, options),
+        autoReconciler.asBob({ ...end, channel: bob, ledger: ledgers[1] }, noisy, options),
+      ]);
+      expect(Buffer.compare(atBob.word.bytes, word.bytes)).toBe(0);
+      expect(ledgers[0].entries).toEqual(ledgers[1].entries);
+      expect(atBob.rounds).toBeLessThan(1000);
+      return atAlice.choice.method;
+    };
+    try {
+      expect(await block()).toBe("cascade");
+      growsAfter = 8;
+      expect(await block()).toBe("cascade");
+      expect(delay).toBe(1000);
+      expect(await block()).toBe("ldpc");
+      expect(await block()).toBe("ldpc");
+      delay = 0;
+      expect(await block()).toBe("cascade");
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it("stays with LDPC under one-way accounting and says why", async () => {

@@ -2,7 +2,7 @@
  * `method: auto`: Alice chooses LDPC or Cascade for each block by what she expects of both (auto.ts) and says so; Bob
  * follows. Where the link's mode is `auto` too, so is LDPC's. The round trip is what the session's start took, which
  * includes writing to the disk, or an echo: asked for only where a shorter round trip would change the choice, as it
- * costs one. Her expectation starts from what was measured here (README, figures) and follows what this process measures.
+ * costs one; Cascade has so many of them that the next block knows. Her expectation starts from what was measured here (README, figures) and follows what this process measures.
  */
 import { z } from "zod";
 import type { BitString } from "../../bits.js";
@@ -73,6 +73,8 @@ const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
   },
 };
 
+/** The round trip that was seen last, and whether in the block before. */
+const seen = new WeakMap<Executor, { readonly seconds: number; readonly now: boolean }>();
 /** Of each candidate by name, what this process has seen. */
 const measured = new WeakMap<Executor, Map<string, number>>();
 
@@ -102,8 +104,10 @@ const oneWay = { method: "ldpc", why: "one-way accounting excludes Cascade" } as
 
 async function decide(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<AutoChoice> {
   const { channel } = context;
-  let longest = options.roundTripSeconds ?? unknownSeconds;
-  let shortest = options.roundTripSeconds === undefined ? 0 : Math.max(0, longest - startSeconds);
+  const last = seen.get(context.executor);
+  let longest = last?.seconds ?? options.roundTripSeconds ?? unknownSeconds;
+  let shortest = last?.now ? longest / 2 : 0;
+  if (!last && options.roundTripSeconds !== undefined) shortest = Math.max(0, longest - startSeconds);
   for (let i = 0; ; i++) {
     const choice = choose(context, word, { ...options, roundTripSeconds: longest });
     const other = choose(context, word, { ...options, roundTripSeconds: shortest });
@@ -111,7 +115,9 @@ async function decide(context: ReconcileContext, word: BitString, options: Recon
     const began = performance.now();
     await channel.send("reconcile-method", { method: "echo" });
     await channel.receive("reconcile-echo", echoSchema);
-    longest = Math.min(longest, (performance.now() - began) / 1000);
+    const echoed = (performance.now() - began) / 1000;
+    longest = i === 0 ? echoed : Math.min(longest, echoed);
+    seen.set(context.executor, { seconds: longest, now: true });
     // Bob may have had something else to do first.
     shortest = longest / 2;
   }
@@ -175,6 +181,10 @@ async function withChoice(
   const began = performance.now();
   const outcome = await methods[method][half](context, word, { ...options, mode });
   const seconds = (performance.now() - began) / 1000;
+  const before = seen.get(context.executor);
+  if (outcome.roundTripSeconds !== undefined)
+    seen.set(context.executor, { seconds: outcome.roundTripSeconds, now: true });
+  else if (half === "asAlice" && before) seen.set(context.executor, { ...before, now: false });
   const { lanes: inFlight, framesInFlight } = outcome.choice;
   const wavesInFlight = typeof inFlight === "number" ? Math.max(1, inFlight) : 1;
   const lanes = outcome.frames > Number(framesInFlight) ? wavesInFlight : 1;

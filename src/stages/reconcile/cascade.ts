@@ -23,6 +23,9 @@ import { BlockLanes, blocksInWork, Turns } from "./cascade-lanes.js";
 import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-wire.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
+/** The last rounds have little to compute: what Alice waits is the round trip. */
+const lastWaits = 4;
+
 interface Block {
   readonly plan: FramePlan;
   /** Packed bits of each frame; they move to its thread and come back to Bob. */
@@ -69,6 +72,7 @@ async function asAlice(context: ReconcileContext, word: BitString, block: Block)
   const { channel, ledger } = context;
   const tally: Tally = { failed: 0, rounds: 0 };
   const asks = new Turns(context, "cascade-ask", askSchema);
+  const waits: number[] = [];
   const waves = block.waves.keys();
   const lane = async () => {
     let { value: wave } = waves.next();
@@ -79,7 +83,10 @@ async function asAlice(context: ReconcileContext, word: BitString, block: Block)
       for (let open = true; open && heard; ) {
         const { message, speak } = heard;
         const tagKey = context.random(8);
-        const { bits, spent, open: more } = await block.lanes.answer(now, await message, tagKey);
+        const began = performance.now();
+        const ask = await message;
+        waits.push((performance.now() - began) / 1000);
+        const { bits, spent, open: more } = await block.lanes.answer(now, ask, tagKey);
         await speak(async () => {
           count(context, tally, spent);
           await channel.send("cascade-answer", { bits, tagKey });
@@ -94,7 +101,8 @@ async function asAlice(context: ReconcileContext, word: BitString, block: Block)
   const theirs = await channel.receive("cascade-close", closeSchema);
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(theirs, { leaked: ledger.total, failed: tally.failed });
-  return outcome(word, block, tally);
+  const last = waits.slice(-lastWaits);
+  return { ...outcome(word, block, tally), ...(last.length > 0 ? { roundTripSeconds: Math.min(...last) } : {}) };
 }
 
 async function asBob(context: ReconcileContext, word: BitString, block: Block): Promise<ReconcileOutcome> {

@@ -44,6 +44,8 @@ export interface ReconcileOutcome {
   readonly framesFailed: number;
   /** Messages from Alice that answered a request of Bob's. */
   readonly rounds: number;
+  /** Alice, where the method has so many of them that it knows: a round trip towards the block's end. */
+  readonly roundTripSeconds?: number;
   /** What was chosen and why, for the report: code ids, parameters, alternatives. Nothing key-dependent. */
   readonly choice: Readonly<Record<string, unknown>>;
 }
