@@ -2,7 +2,7 @@
 import { QkdError } from "../errors.js";
 import type { LdpcCode, QuasiCyclic } from "./code.js";
 import { construct } from "./construct.js";
-import { curves } from "./curves.generated.js";
+import { recorded } from "./curves.generated.js";
 import type { CurvePoint } from "./frame-errors.js";
 
 export interface CodeInfo {
@@ -26,12 +26,21 @@ export const liftings = [32, 64, 128, 256, 512, 1024] as const;
 export const mostColumns = 2048;
 const seed = 1;
 
+const records = new Map(recorded.map((record) => [record[0], record]));
+
 /** A choice of rates at every circulant size; any other number of base rows works as well. */
 export const catalogue: readonly CatalogueCode[] = liftings.flatMap((lifting) =>
   [142, 115, 96, 82, 68, 56, 48, 41, 32, 23].map((rows) => {
     const info = codeInfo(256, lifting, rows);
-    const { threshold, points } = curves[info.id] ?? { threshold: Number.NaN, points: [] };
-    return { ...info, threshold, curve: points };
+    const [, threshold, points] = records.get(info.id) ?? [info.id, Number.NaN, []];
+    const curve = points.map(([qber, frames, failures, iterations, spread]) => ({
+      qber,
+      frames,
+      failures,
+      iterations,
+      spread,
+    }));
+    return { ...info, threshold, curve };
   }),
 );
 

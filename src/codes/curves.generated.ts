@@ -3,11 +3,15 @@
  * frames, frames that failed, mean and deviation of the others' iterations], with decoder settings and frames of
  * frame-errors.ts.
  */
-import type { CodeCurve } from "./frame-errors.js";
+export type RecordedPoint = readonly [
+  qber: number,
+  frames: number,
+  failures: number,
+  iterations: number,
+  spread: number,
+];
 
-type Point = readonly [qber: number, frames: number, failures: number, iterations: number, spread: number];
-
-const table: readonly (readonly [id: string, threshold: number, points: readonly Point[]])[] = [
+export const recorded: readonly (readonly [id: string, threshold: number, points: readonly RecordedPoint[]])[] = [
   ["qc-256x32-m142", 0.1224, [[0.1159, 124, 100, 32.58, 9.24], [0.1112, 232, 100, 24.77, 8.56], [0.1081, 644, 100, 19.5, 5.74], [0.1056, 1930, 100, 17.12, 5.07], [0.1028, 3000, 97, 14.24, 3.67], [0.09969, 3000, 28, 12.14, 2.55]]],
   ["qc-256x32-m115", 0.08841, [[0.08667, 109, 100, 34.56, 10.74], [0.08257, 159, 100, 26.66, 10.05], [0.07992, 344, 100, 21.42, 7.06], [0.07776, 818, 100, 18.43, 6.17], [0.07538, 3000, 99, 15.2, 4.29], [0.07282, 3000, 49, 11.85, 2.68]]],
   ["qc-256x32-m96", 0.06835, [[0.06763, 113, 100, 26.23, 8.52], [0.06403, 158, 100, 25.78, 9.43], [0.06172, 337, 100, 20.16, 7.14], [0.05985, 684, 100, 16.8, 5.1], [0.05781, 1276, 100, 13.13, 4.12], [0.05562, 3000, 83, 11.14, 2.89]]],
@@ -69,19 +73,3 @@ const table: readonly (readonly [id: string, threshold: number, points: readonly
   ["qc-256x1024-m32", 0.01543, [[0.01529, 107, 100, 39.71, 6.96], [0.01496, 256, 79, 38.06, 9.09], [0.01473, 256, 32, 31.84, 8.37], [0.01453, 256, 12, 26.95, 7.19], [0.01432, 256, 1, 22.32, 4.04], [0.01408, 256, 0, 19.26, 3.09]]],
   ["qc-256x1024-m23", 0.01018, [[0.01016, 112, 100, 43.17, 6.9], [0.009892, 175, 100, 37.32, 9.59], [0.009714, 256, 48, 30.63, 8.81], [0.009567, 256, 23, 25.76, 7.46], [0.0094, 256, 7, 20.81, 4.37], [0.009215, 256, 0, 18.55, 3.64]]],
 ];
-
-export const curves: Readonly<Record<string, CodeCurve>> = Object.fromEntries(
-  table.map(([id, threshold, points]) => [
-    id,
-    {
-      threshold,
-      points: points.map(([qber, frames, failures, iterations, spread]) => ({
-        qber,
-        frames,
-        failures,
-        iterations,
-        spread,
-      })),
-    },
-  ]),
-);

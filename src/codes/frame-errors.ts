@@ -17,12 +17,6 @@ export interface CurvePoint {
   readonly spread: number;
 }
 
-export interface CodeCurve {
-  /** Error rate up to which sum-product decoding of an infinitely long code with these degrees succeeds. */
-  readonly threshold: number;
-  readonly points: readonly CurvePoint[];
-}
-
 export type Decoder = (code: LdpcCode, word: BitString, syndrome: BitString, options: DecodeOptions) => DecodeResult;
 
 export interface Trials {
