@@ -5,13 +5,14 @@ import type { Connection } from "../channel/connection.js";
 import { systemRandom } from "../random.js";
 import { LeakLedger } from "../security/ledger.js";
 import { reconcilerOf } from "../stages/reconcile/index.js";
-import type { ReconcileOutcome } from "../stages/reconcile/types.js";
+import type { ReconcileOutcome, ReconciliationMode } from "../stages/reconcile/types.js";
 import { type Executor, PoolExecutor } from "../workers/executor.js";
 import { fill, generator } from "./harness.js";
 
 export interface Run {
   readonly channel: number;
   readonly method: "ldpc" | "cascade" | "auto";
+  readonly mode: ReconciliationMode;
   readonly bits: number;
   readonly qber: number;
   readonly seed: number;
@@ -61,12 +62,13 @@ export async function reconcileHalf(
     if (half === "asBob") await channel.send("echo", {});
     else roundTripSeconds = Math.min(roundTripSeconds, (performance.now() - began) / 1000);
   }
-  const reconciliation = { method: run.method, mode: "auto", accounting: "pattern-public" } as const;
+  const { method, mode } = run;
+  const reconciliation = { method, mode, accounting: "pattern-public" } as const;
   const began = performance.now();
   const outcome = await reconcilerOf({ reconciliation })[half](
     { channel, executor, ledger, random: systemRandom },
     word,
-    { qber: run.qber, mode: "auto", accounting: "pattern-public", ...(half === "asAlice" ? { roundTripSeconds } : {}) },
+    { qber: run.qber, mode, accounting: "pattern-public", ...(half === "asAlice" ? { roundTripSeconds } : {}) },
   );
   const seconds = (performance.now() - began) / 1000;
   connection.finish(run.channel);

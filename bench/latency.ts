@@ -1,6 +1,6 @@
 /**
  * Reconciliation over a way that is slow: the ends in two threads with a worker each, connected by TCP through a forwarder
- * in a third. Cascade, LDPC and `auto` take turns at each round trip. Beside Cascade's rate stands what KERNELS.md E
+ * in a third. Cascade, LDPC in two modes and `auto` take turns at each round trip. Beside Cascade's rate stands what KERNELS.md E
  * expects, D/(R·RTT) or, where that is less, what the ends do at no delay; beside each, the secret bits that are left a
  * second, 1 − h(Q) less what was disclosed.
  */
@@ -13,42 +13,51 @@ import type { BenchRow } from "../cli/bench.js";
 import { entropy } from "../security/index.js";
 import type { Executor } from "../workers/executor.js";
 import { portOf } from "./ends.js";
-import { type BenchOptions, type Case, Elapsed, measure } from "./harness.js";
+import { type BenchOptions, type Case, Elapsed, measure, quantile } from "./harness.js";
 import { createEngineExecutor, type Half, type Run, reconcileHalf, wordsOf } from "./latency-half.js";
 import type { Start } from "./latency-thread.js";
 
 const bits = 2 ** 25;
 const qber = 0.01;
 const roundTrips = [0, 1, 5, 20, 100];
-const methods = ["cascade", "ldpc", "auto"] as const;
+const ways = [
+  { method: "cascade", mode: "auto" },
+  { method: "ldpc", mode: "auto" },
+  { method: "ldpc", mode: "throughput" },
+  { method: "auto", mode: "auto" },
+] as const;
 
 export async function latency({ seconds, seed }: BenchOptions): Promise<BenchRow[]> {
   const executor = createEngineExecutor();
-  const ways = await Promise.all(roundTrips.map(async (ms) => ({ ms, way: await Way.open(ms) })));
+  const links = await Promise.all(roundTrips.map(async (ms) => ({ ms, way: await Way.open(ms) })));
   try {
-    const cases = ways.flatMap(({ ms, way }) => methods.map((method) => caseOf(ms, way, method, executor, seed)));
+    const cases = links.flatMap(({ ms, way }) => ways.map((how) => caseOf(ms, way, how, executor, seed)));
     return besideModel(await measure(cases, seconds));
   } finally {
-    for (const { way } of ways) await way.close();
+    for (const { way } of links) await way.close();
     await executor.close();
   }
 }
 
-function caseOf(ms: number, way: Way, method: Run["method"], executor: Executor, seed: number): Case {
-  const parameters: Record<string, unknown> = { bits, qber, method, delayMs: ms };
+function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Executor, seed: number): Case {
+  const { method, mode } = how;
+  const parameters: Record<string, unknown> = { bits, qber, method, mode, delayMs: ms };
+  const run = { ...how, bits, qber, seed };
+  const secretRates: number[] = [];
   return {
-    name: `reconcile ${method}, ${ms} ms round trip`,
+    name: `reconcile ${method}${method === "ldpc" ? ` ${mode}` : ""}, ${ms} ms round trip`,
     unit: "Mbit/s",
     work: bits / 1e6,
     workers: 2,
     parameters,
     async before() {
-      wordsOf({ channel: 0, method, bits, qber, seed });
+      wordsOf({ channel: 0, ...run });
     },
     async run() {
-      const outcome = await way.reconcile(executor, { method, bits, qber, seed });
+      const outcome = await way.reconcile(executor, run);
       const { rounds, choice, leaked, roundTripSeconds, seconds } = outcome;
-      const secretMbitPerSecond = (bits * (1 - entropy(qber)) - leaked) / seconds / 1e6;
+      secretRates.push((bits * (1 - entropy(qber)) - leaked) / seconds / 1e6);
+      const secretMbitPerSecond = quantile(secretRates, 0.5);
       const { auto, lanes, framesInFlight, frameBits } = choice;
       Object.assign(parameters, { rounds, leaked, roundTripSeconds, secretMbitPerSecond });
       Object.assign(parameters, { chosen: choice.method, lanes, framesInFlight, frameBits, auto });
@@ -59,8 +68,8 @@ function caseOf(ms: number, way: Way, method: Run["method"], executor: Executor,
 
 /** `model` and what was measured over it for Cascade, `ofBetter` for `auto`: secret bits against the better method's. */
 function besideModel(rows: BenchRow[]): BenchRow[] {
-  const at = (ms: unknown, method: string) =>
-    rows.find(({ parameters: p }) => p.delayMs === ms && p.method === method)!;
+  const at = (ms: unknown, ...names: string[]) =>
+    rows.filter(({ parameters: p }) => p.delayMs === ms && names.includes(p.method as string));
   return rows.map((row) => {
     const { method, delayMs, rounds, lanes, framesInFlight, frameBits, roundTripSeconds } = row.parameters as Record<
       string,
@@ -70,12 +79,12 @@ function besideModel(rows: BenchRow[]): BenchRow[] {
     if (method === "cascade") {
       const waves = Math.ceil(bits / (frameBits! * (framesInFlight! / lanes!)));
       const carried = (framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
-      more.model = Math.min(at(0, "cascade").median, carried);
+      more.model = Math.min(at(0, "cascade")[0]!.median, carried);
       more.overModel = row.median / more.model;
     }
     if (method === "auto") {
-      const secret = (name: string) => at(delayMs, name).parameters.secretMbitPerSecond as number;
-      more.ofBetter = secret("auto") / Math.max(secret("cascade"), secret("ldpc"));
+      const secret = (row: BenchRow) => row.parameters.secretMbitPerSecond as number;
+      more.ofBetter = secret(row) / Math.max(...at(delayMs, "cascade", "ldpc").map(secret));
     }
     return { ...row, parameters: { ...row.parameters, ...more } };
   });
