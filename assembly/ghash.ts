@@ -93,7 +93,7 @@ export function ghashGroups(table: usize, wide: usize, work: usize, state: usize
       v128.store(nibbles + 2 * b, i8x16.shr_u(bytes, 4));
       v128.store(nibbles + 2 * b, v128.and(bytes, i8x16.splat(15)), 16);
     }
-    gatherColumns(fresh, blockBytes, work, group * groupBytes);
+    gatherColumns(fresh, blockBytes, work, <usize>group * groupBytes);
     for (let j: usize = 0; j < groupBytes; j += 64) {
       const to = fresh + j;
       let a = v128.load(to), b = v128.load(to, 16), c = v128.load(to, 32), d = v128.load(to, 48);

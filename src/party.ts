@@ -143,10 +143,10 @@ export function keyCount({ link }: Pick<StageContext, "link">, bits: number): nu
 
 function reconcileOptions(
   { link, roundTripSeconds, sourceSeconds }: BlockWork,
-  { qber, tracked }: { qber: number; tracked: boolean },
+  { qber, rough }: { qber: number; rough: boolean },
 ): ReconcileOptions {
   const { mode, accounting } = link.reconciliation;
-  return { qber, mode, accounting, roundTripSeconds, sourceSeconds, rough: !tracked };
+  return { qber, mode, accounting, roundTripSeconds, sourceSeconds, rough };
 }
 
 function withoutKey({ key: _key, ...rest }: SiftedBlock): Omit<SiftedBlock, "key"> {

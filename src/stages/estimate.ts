@@ -5,7 +5,9 @@
  *
  *   Bob → Alice  estimate.bob    alarms he raises
  *   Alice → Bob  estimate.alice  the joint decision: go on with this error rate, or why not
- *   and where not, the dead block is opened so that its error rate can be told:
+ *   where no earlier block tells the key basis' rate, one-way, with some of her key bits (sample.ts):
+ *   Bob → Alice  estimate.sampled  how many of them he has otherwise
+ *   and where they do not go on, the dead block is opened so that its error rate can be told:
  *   Alice → Bob  estimate.opened   Bob → Alice  estimate.counted
  */
 import { z } from "zod";
@@ -15,14 +17,16 @@ import { QkdError } from "../errors.js";
 import { secretKeyLength } from "../security/index.js";
 import { proofInput } from "../security/proof.js";
 import type { BlockReason, StageContext } from "./context.js";
+import { bitsAt } from "./places.js";
+import { countSample, sampledQber, samplePlaces } from "./sample.js";
 import type { SiftedBlock } from "./sift.js";
 
 export type Estimate =
   | {
       readonly go: true;
       readonly qber: number;
-      /** From the key basis of earlier blocks; else from this block's check basis, whose errors need not be the key's. */
-      readonly tracked: boolean;
+      /** From the check basis alone, whose errors need not be the key's. */
+      readonly rough: boolean;
     }
   | {
       readonly go: false;
@@ -37,7 +41,10 @@ const aliceSchema = z.strictObject({
   reason: wireText.nullable(),
   qber: z.number().min(0).max(0.5),
   tracked: z.boolean(),
+  /** Alice's bits at the sample's places; empty where none is taken. */
+  sample: wireBytes,
 });
+const sampledSchema = z.strictObject({ errors: wireCount });
 const openedSchema = z.strictObject({ key: wireBytes });
 const countedSchema = z.strictObject({ errors: wireCount });
 
@@ -54,10 +61,19 @@ export async function estimateAsAlice(
   const own = stopReason(context, block, alarms);
   const bob = await context.channel.receive("estimate.bob", bobSchema);
   const reason = own ?? (bob.reason as BlockReason | null) ?? undefined;
-  const qber = Math.min(0.5, Math.max(smallestQber, keyQber ?? testQber(block)));
+  const qber = believed(keyQber ?? testQber(block));
   const tracked = keyQber !== undefined;
-  await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked });
-  if (!reason) return { go: true, qber, tracked };
+  const places = reason || tracked ? new Uint32Array() : samplePlaces(context, block.key.length, qber);
+  const sample = bitsAt(block.key.bytes, places).bytes;
+  await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked, sample });
+  if (!reason) {
+    if (places.length === 0) return { go: true, qber, rough: !tracked };
+    countSample(context, places.length);
+    const { errors } = await context.channel.receive("estimate.sampled", sampledSchema);
+    if (errors > places.length)
+      throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob reports more errors than the sample has bits.");
+    return { go: true, qber: believed(sampledQber(qber, errors, places.length)), rough: false };
+  }
   await context.channel.send("estimate.opened", { key: block.key.bytes });
   const { errors } = await context.channel.receive("estimate.counted", countedSchema);
   return { go: false, reason, errors };
@@ -70,10 +86,16 @@ export async function estimateAsBob(
 ): Promise<Estimate> {
   const own = stopReason(context, block, alarms);
   await context.channel.send("estimate.bob", { reason: own ?? null });
-  const { reason, qber, tracked } = await context.channel.receive("estimate.alice", aliceSchema);
+  const { reason, qber, tracked, sample } = await context.channel.receive("estimate.alice", aliceSchema);
   if (reason === null) {
     if (own) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Alice goes on with a block that Bob stopped (${own}).`);
-    return { go: true, qber, tracked };
+    const places = tracked ? new Uint32Array() : samplePlaces(context, block.key.length, qber);
+    const alice = wireBits(sample, places.length);
+    if (places.length === 0) return { go: true, qber, rough: !tracked };
+    countSample(context, places.length);
+    const errors = countOnes(xorBits(alice, bitsAt(block.key.bytes, places)));
+    await context.channel.send("estimate.sampled", { errors });
+    return { go: true, qber: believed(sampledQber(qber, errors, places.length)), rough: false };
   }
   const opened = await context.channel.receive("estimate.opened", openedSchema);
   const key = wireBits(opened.key, block.key.length);
@@ -85,6 +107,10 @@ export async function estimateAsBob(
 export function testQber(block: SiftedBlock): number {
   const [n, m] = [total(block.nTest), total(block.mTest)];
   return n === 0 ? 0 : m / n;
+}
+
+function believed(qber: number): number {
+  return Math.min(0.5, Math.max(smallestQber, qber));
 }
 
 function stopReason(

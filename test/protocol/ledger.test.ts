@@ -14,6 +14,7 @@ function keyDependent({ type, body }: Message, oneWay: boolean): [number, number
     const most = parts.reduce((sum, { length }) => sum + 8 * length, 0);
     return [Math.max(0, most - 7 * parts.length), most];
   };
+  if (type === "estimate.alice") return strings([body.sample as Uint8Array]);
   if (type === "ldpc.syndromes") return strings(body.frames as Uint8Array[]);
   if (type === "ldpc.more") return strings(body.values as Uint8Array[]);
   if (type === "ldpc.whole") return strings([body.word as Uint8Array]);

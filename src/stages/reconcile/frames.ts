@@ -39,15 +39,3 @@ export function fromFrames(words: readonly Uint8Array[], { bits, frames }: Frame
   });
   return BitString.adopt(new Uint8Array(block.buffer), bits);
 }
-
-/** Pre-agreed order of a frame's key bits, each once: what one-way accounting reveals, spread over the frame. */
-export function agreedPlaces(real: number, from: number, count: number): Uint32Array {
-  let step = Math.max(1, Math.floor(real * 0.618));
-  while (gcd(step, real) !== 1) step++;
-  // Exact: both factors are below 2^26.
-  return Uint32Array.from({ length: Math.max(0, Math.min(count, real - from)) }, (_, j) => ((from + j) * step) % real);
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
-}

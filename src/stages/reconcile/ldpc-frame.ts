@@ -5,7 +5,8 @@
 import { BitString } from "../../bits.js";
 import { decodeSlots, encodeSlots } from "../../channel/encoding.js";
 import type { FramePlan } from "../../codes/adapt.js";
-import { agreedPlaces, realBits } from "./frames.js";
+import { agreedPlaces } from "../places.js";
+import { realBits } from "./frames.js";
 import { type AskedPositions, misbehaves } from "./ldpc-messages.js";
 import type { Accounting } from "./types.js";
 

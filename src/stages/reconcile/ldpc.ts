@@ -13,6 +13,7 @@
 import { BitString } from "../../bits.js";
 import { wireBits } from "../../channel/schemas.js";
 import { type FramePlan, smallestFrame } from "../../codes/adapt.js";
+import { bitsAt } from "../places.js";
 import { fromFrames, toFrames } from "./frames.js";
 import { decodeTrials, type Trial } from "./ldpc-decode.js";
 import { OpenFrame, roundBits } from "./ldpc-frame.js";
@@ -174,14 +175,6 @@ function batchesOf<T>(items: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(items.length / framesPerMessage) }, (_, i) =>
     items.slice(i * framesPerMessage, (i + 1) * framesPerMessage),
   );
-}
-
-function bitsAt(frame: Uint8Array, places: Uint32Array): BitString {
-  const out = BitString.zeros(places.length);
-  places.forEach((place, i) => {
-    out.bytes[i >>> 3]! |= ((frame[place >>> 3]! >>> (place & 7)) & 1) << (i & 7);
-  });
-  return out;
 }
 
 function choiceOf(plan: FramePlan, options: ReconcileOptions): Record<string, unknown> {
