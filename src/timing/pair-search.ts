@@ -1,233 +1,222 @@
 /**
- * Coarse offset and drift between two taggers from coincidences alone (KERNELS.md D): both streams binned,
- * cross-correlated by FFT (fft.js) in overlapping windows of Alice's, Bob's window fixed; the peak must stand z sigmas
- * above all other lags. Differences near that lag, by slices of time, then tell drift and its change over the window.
+ * Bob's clock against Alice's from their event times alone (KERNELS.md D): his stretch, counted in N bins of time and
+ * stretched by a trial drift, is correlated with hers by FFT (fft.js). For coincidences at rate c the peak stands
+ *
+ *   z = η·√N,  η = c/√(r_a r_b)
+ *
+ * sigmas above chance, as long as the drift is known to 1/N: a weaker link needs more bins and as many more drifts, and a
+ * longer stretch only makes the bins, and so the lags, fewer. Peaks of a few sigmas are sieved out, then judged
+ * (pair-bend.ts) by Poisson's tail over every lag, drift and bend that the whole search looks at.
  */
 import FFT from "fft.js";
 import { lowerBound } from "./events.js";
-import { poissonTail } from "./pair-lines.js";
-import { falseLockProbability } from "./types.js";
+import { type CoarseOffset, judgePeak, mostTrials } from "./pair-bend.js";
 
-export interface CoarseOffset {
-  /** t_b − t_a at `at` of b's clock, ps, ± a bin. */
-  readonly offset: number;
-  readonly at: number;
-  readonly z: number;
-  /** Relative drift of b there, ± its reach, and its change a picosecond. */
-  readonly drift: number;
-  readonly driftReach: number;
-  readonly rate: number;
-  /** Pairs in the peak. */
-  readonly pairs: number;
+/** Grid of the times that Bob tells for the search. */
+export const coarseGridPs = 250_000;
+
+export interface Search {
+  /** Offsets t_b − t_a, ps. */
+  readonly low: number;
+  readonly high: number;
+  /** N: bins of b's stretch; a power of two. */
+  readonly bins: number;
 }
 
-const size = 1 << 19;
-export const coarseBinPs = 4_096_000;
-export const coarseWindowPs = (size / 2) * coarseBinPs;
+/** Drifts that are searched, and those that are tried first: most clocks keep within. */
+const largestDrift = 76e-6;
+const usualDrift = 12e-6;
+/** Two bins of smear across the stretch from one trial to the next cost a quarter of the peak at most. */
+const smearBins = 2;
+/** What the sieve lets pass, the share of a peak that falls into one bin, and how many peaks are judged. */
+const sieveSigmas = 4.4;
+const peakShare = 0.75;
+const mostJudged = 32;
+/** A peak this high is judged at once. */
+const certainSigmas = 9;
+const leastEvents = 50;
+/** Chance varies with the overlap: lags are compared within so many parts of a window. */
+const lagParts = 64;
+
+/** Rate of coincidences that such a search finds at these rates of events, 1/s. */
+export function leastCoincidences(aliceHz: number, bobHz: number, bins: number): number {
+  return (sieveSigmas / peakShare) * Math.sqrt((aliceHz * bobHz) / bins);
+}
+
 /**
- * Drifts tried: a bin and a window's length let each see ± 12 ppm. The usual one goes first and alone; where it finds a
- * peak the others are tried on the same window, since a strong peak shows through at the wrong drift.
+ * @param a,b sorted times, ps; all of b is correlated
+ * @param pause awaited between transforms, so that the process stays responsive
  */
-const usualDrift = [0];
-/** What each of them sees to either side. */
-const largestDrift = 12e-6;
-const largeDrifts = [-24e-6, 24e-6, -48e-6, 48e-6, -72e-6, 72e-6];
-
-/** Sigmas that a lag must exceed where several millions are tried. */
-export function neededSigmas(lags: number): number {
-  return Math.sqrt(2 * Math.log(lags / falseLockProbability));
-}
-
-/**
- * @param a,b sorted times, ps
- * @param low,high offsets t_b − t_a to search, ps
- */
-export function coarseOffset(a: Float64Array, b: Float64Array, low: number, high: number): CoarseOffset | undefined {
-  if (a.length < 100 || b.length < 100) return undefined;
-  const range = { binPs: coarseBinPs, low, high };
-  return searchWindows(a, b, usualDrift, largeDrifts, range) ?? searchWindows(a, b, largeDrifts, [], range);
-}
-
-function searchWindows(
+export async function coarseOffset(
   a: Float64Array,
   b: Float64Array,
-  first: readonly number[],
-  then: readonly number[],
-  { binPs, low, high }: { binPs: number; low: number; high: number },
-): CoarseOffset | undefined {
-  const half = size / 2;
-  const origin = b[0]!;
-  const fft = new FFT(size);
-  const spectrumOf = (drift: number): Trial[] => {
-    const straight = b.map((t) => origin + (t - origin) / (1 + drift));
-    const window = binned(straight, origin, half, binPs);
-    if (!window) return [];
-    const spectrum = fft.createComplexArray();
-    fft.transform(spectrum, window.values);
-    return [{ drift, spectrum, events: window.events }];
+  search: Search,
+  pause: () => Promise<unknown> = () => new Promise(setImmediate),
+): Promise<CoarseOffset | undefined> {
+  if (a.length < 2 * leastEvents || b.length < 2 * leastEvents) return undefined;
+  const windows = new Correlator(a, b, search);
+  const { driftStep, binPs } = windows;
+  const trials = mostTrials(search.high - search.low, largestDrift, windows.span, binPs);
+  let peaks: Peak[] = [];
+  const judged = (most: number): CoarseOffset | undefined => {
+    for (const peak of peaks.sort((x, y) => y.z - x.z).slice(0, most)) {
+      const found = judgePeak(a, b, peak, { binPs, driftStep, trials });
+      if (found) return found;
+    }
+    peaks = [];
+    return undefined;
   };
-  const spectra = first.flatMap(spectrumOf);
-  const lagsTried = ((usualDrift.length + largeDrifts.length) * (high - low)) / binPs;
-  const needed = neededSigmas(lagsTried);
-  // Lag l of window w compares b at origin + i·bin with a at origin − high + w·half·bin + (i + l)·bin.
-  for (let start = origin - high; start < origin - low; start += half * binPs) {
-    const part = binned(a, start, size, binPs);
-    if (!part) continue;
-    const other = fft.createComplexArray();
-    fft.transform(other, part.values);
-    let best: CoarseOffset | undefined;
-    const look = (trials: Trial[]) => {
-      for (let i = 0; i < trials.length; i += 2) {
-        const two = trials.slice(i, i + 2);
-        const lags = correlate(fft, two, other);
-        for (const [k, { drift, events }] of two.entries()) {
-          const found = peak(lags, half, k);
-          // Few events a bin have a longer tail than a Gaussian: Poisson's decides there.
-          const chance = (events * part.events) / part.bins;
-          const rare = poissonTail(found.top + chance, chance) + Math.log(lagsTried) < Math.log(falseLockProbability);
-          if (!rare || found.z <= needed || found.z <= (best?.z ?? 0)) continue;
-          const offset = origin - (start + found.lag * binPs);
-          best = { offset, at: origin, z: found.z, drift, driftReach: largestDrift, rate: 0, pairs: found.top };
-        }
+  const steps = Math.ceil(largestDrift / driftStep - 0.5);
+  for (let step = 0; step <= steps; step++) {
+    for (let window = 0; window < windows.count; window++) {
+      await pause();
+      peaks.push(...windows.peaks(window, step * driftStep, -step * driftStep));
+      if (peaks.some(({ z }) => z > certainSigmas)) {
+        const found = judged(2);
+        if (found) return found;
       }
-    };
-    look(spectra);
-    if (!best) continue;
-    look(then.flatMap(spectrumOf));
-    return bend(a, b, best, binPs);
+    }
+    const usual = step * driftStep < usualDrift && (step + 1) * driftStep >= usualDrift;
+    if (usual || step === steps) {
+      const found = judged(mostJudged);
+      if (found) return found;
+    }
   }
   return undefined;
 }
 
-const slices = 64;
-const bendBins = 48;
-/** Of the drift, in half bins over the window; changes of the drift up to 15 ppm/s, in quarters of a bin's bow. */
-const bendDrifts = 9;
-const largestRate = 15e-18;
-/** A changing drift is believed where it gathers more than this many roots of the count. */
-const rateSigmas = 0.5;
-
-/**
- * Drift and its change about the peak, over the overlap within b's window: differences by slice of time and bin, summed
- * along parabolas. A pass changes its drift by several ppm there, and the stretch looked at next may lie a second away.
- */
-function bend(a: Float64Array, b: Float64Array, coarse: CoarseOffset, binPs: number): CoarseOffset {
-  const from = Math.max(coarse.at, a[0]! + coarse.offset);
-  const to = Math.min(coarse.at + (size / 2) * binPs, b[b.length - 1]!, a[a.length - 1]! + coarse.offset);
-  const span = Math.max(binPs, to - from);
-  const middle = from + span / 2;
-  const reach = (bendBins / 2) * binPs;
-  const counts = Array.from({ length: slices }, () => new Float64Array(bendBins));
-  const first = lowerBound(b, from);
-  let j = lowerBound(a, from - coarse.offset - coarse.drift * (from - coarse.at) - reach);
-  for (let k = first; k < b.length && b[k]! < from + span; k++) {
-    const center = b[k]! - coarse.offset - coarse.drift * (b[k]! - coarse.at);
-    while (j < a.length && a[j]! < center - reach) j++;
-    const slice = counts[Math.floor(((b[k]! - from) / span) * slices)]!;
-    for (let i = j; i < a.length && a[i]! < center + reach; i++) slice[Math.floor((center + reach - a[i]!) / binPs)]!++;
-  }
-  const driftStep = binPs / 2 / span;
-  const rateStep = (2 * binPs) / span ** 2;
-  const rates = Math.floor(largestRate / rateStep);
-  let best = { sum: 0, bin: bendBins / 2, drift: 0, rate: 0 };
-  for (const r of outward(rates)) {
-    const bent = straightest(counts, { span, binPs, rate: r * rateStep, driftStep });
-    if (bent.sum > best.sum + rateSigmas * Math.sqrt(best.sum)) best = bent;
-  }
-  return {
-    ...coarse,
-    at: middle,
-    offset: coarse.offset + coarse.drift * (middle - coarse.at) + (best.bin + 0.5) * binPs - reach,
-    drift: coarse.drift + best.drift,
-    driftReach: 4 * driftStep,
-    rate: best.rate,
-  };
-}
-
-function straightest(
-  counts: readonly Float64Array[],
-  { span, binPs, rate, driftStep }: { span: number; binPs: number; rate: number; driftStep: number },
-) {
-  let best = { sum: 0, bin: bendBins / 2, drift: 0, rate };
-  for (const d of outward(bendDrifts)) {
-    const drift = d * driftStep;
-    const sums = new Float64Array(bendBins);
-    for (let s = 0; s < slices; s++) {
-      const t = ((s + 0.5) / slices - 0.5) * span;
-      const shift = Math.round((drift * t + (rate * t * t) / 2) / binPs);
-      const slice = counts[s]!;
-      for (let bin = Math.max(0, -shift); bin < Math.min(bendBins, bendBins - shift); bin++)
-        sums[bin]! += slice[bin + shift]!;
-    }
-    // Half of each neighbour: a peak between two bins is no less a peak.
-    for (let bin = 1; bin + 1 < bendBins; bin++) {
-      const sum = sums[bin]! + (sums[bin - 1]! + sums[bin + 1]!) / 2;
-      if (sum > best.sum) best = { sum, bin, drift, rate };
-    }
-  }
-  return best;
-}
-
-/** 0, 1, −1, 2, −2 … */
-function outward(most: number): number[] {
-  return Array.from({ length: 2 * most + 1 }, (_, i) => (i % 2 === 1 ? (i + 1) / 2 : -i / 2));
-}
-
-interface Trial {
+/** A lag that stands out: t_b − t_a at `at` of b's clock, ps. */
+export interface Peak {
+  readonly offset: number;
+  readonly at: number;
   readonly drift: number;
-  readonly spectrum: readonly number[];
-  readonly events: number;
+  readonly z: number;
 }
 
-/** One correlation, or two at once: both are real, so the second fits into the imaginary part. */
-function correlate(fft: FFT, trials: readonly Trial[], other: readonly number[]): number[] {
-  const product = fft.createComplexArray();
-  const [first, second] = [trials[0]!.spectrum, trials[1]?.spectrum];
-  for (let i = 0; i < other.length; i += 2) {
-    const [re, im] = [other[i]!, other[i + 1]!];
-    const wr = first[i]! + (second ? second[i + 1]! : 0);
-    const wi = -first[i + 1]! + (second ? second[i]! : 0);
-    product[i] = re * wr - im * wi;
-    product[i + 1] = re * wi + im * wr;
-  }
-  const lags = fft.createComplexArray();
-  fft.inverseTransform(lags, product);
-  return lags;
-}
+/** b's stretch against a's windows of twice its length; spectra of the windows are kept from drift to drift. */
+export class Correlator {
+  readonly binPs: number;
+  readonly driftStep: number;
+  readonly span: number;
+  private readonly origin: number;
+  private readonly bins: number;
+  private readonly fft: FFT;
+  private readonly starts: number[] = [];
+  private readonly spectra: Float32Array[] = [];
+  private readonly buffers: readonly [Float32Array, Float32Array, Float32Array];
+  private stretched = { drift: Number.NaN };
 
-interface Binned {
-  readonly values: number[];
-  readonly events: number;
-  /** Bins from the first event to the last, or the whole window. */
-  readonly bins: number;
-}
-
-/** Counts less their mean where the stream has data: elsewhere zero, so that the ends of a recording make no pedestal. */
-function binned(times: Float64Array, start: number, bins: number, binPs: number): Binned | undefined {
-  const values = new Array<number>(2 * size).fill(0);
-  const from = lowerBound(times, start);
-  const to = lowerBound(times, start + bins * binPs);
-  if (to - from < 50) return undefined;
-  const binOf = (index: number) => Math.min(bins - 1, Math.floor((times[index]! - start) / binPs));
-  for (let i = from; i < to; i++) values[2 * binOf(i)]!++;
-  const [first, last] = [from === 0 ? binOf(from) : 0, to === times.length ? binOf(to - 1) : bins - 1];
-  const mean = (to - from) / (last - first + 1);
-  for (let bin = first; bin <= last; bin++) values[2 * bin]! -= mean;
-  return { values, events: to - from, bins: last - first + 1 };
-}
-
-function peak(lags: readonly number[], count: number, part: number): { lag: number; z: number; top: number } {
-  let [sum, squares, top, lag] = [0, 0, 0, 0];
-  for (let i = 0; i < count; i++) {
-    const value = lags[2 * i + part]!;
-    sum += value;
-    squares += value * value;
-    if (value > top) {
-      top = value;
-      lag = i;
+  constructor(
+    private readonly a: Float64Array,
+    private readonly b: Float64Array,
+    { low, high, bins }: Search,
+  ) {
+    this.origin = b[0]!;
+    this.span = Math.max(coarseGridPs, b[b.length - 1]! - this.origin);
+    this.bins = Math.min(bins, 2 ** Math.ceil(Math.log2(this.span / (2 * coarseGridPs))));
+    this.binPs = this.span / this.bins;
+    this.driftStep = smearBins / this.bins;
+    this.fft = new FFT(2 * this.bins);
+    this.buffers = [this.buffer(), this.buffer(), this.buffer()];
+    // Lag l of a window compares b at origin + i·bin with a at start + (i + l)·bin.
+    for (let start = this.origin - high; start < this.origin - low; start += this.span) {
+      const [from, to] = [start, start + 2 * this.span].map((t) => lowerBound(a, t));
+      if (to! - from! >= leastEvents) this.starts.push(start);
     }
   }
-  const mean = sum / count;
-  const deviation = Math.sqrt(Math.max(1e-30, squares / count - mean * mean));
-  return { lag, z: (top - mean) / deviation, top };
+
+  get count(): number {
+    return this.starts.length;
+  }
+
+  /** Lags of a window that stand out at one or the other drift. */
+  peaks(window: number, drift: number, other: number): Peak[] {
+    const { starts, spectra, origin, binPs, fft, buffers } = this;
+    const [product, lags, stretched] = buffers;
+    spectra[window] ??= this.windowSpectrum(starts[window]!);
+    this.stretch(drift, other);
+    const spectrum = spectra[window]!;
+    for (let i = 0; i < spectrum.length; i += 2) {
+      const [re, im, wr, wi] = [spectrum[i]!, spectrum[i + 1]!, stretched[i]!, stretched[i + 1]!];
+      product[i] = re * wr + im * wi;
+      product[i + 1] = im * wr - re * wi;
+    }
+    fft.inverseTransform(lags, product);
+    const found = (drifts: number, part: number) =>
+      outstanding(lags, part, this.bins).map(({ lag, z }) => ({
+        offset: origin - (starts[window]! + lag * binPs),
+        at: origin,
+        drift: drifts,
+        z,
+      }));
+    return drift === other ? found(drift, 0) : [...found(drift, 0), ...found(other, 1)];
+  }
+
+  private windowSpectrum(start: number): Float32Array {
+    const { a, fft, buffers } = this;
+    const [values] = buffers;
+    values.fill(0);
+    this.bin(values, 0, a, start, 2 * this.bins, 0);
+    const spectrum = this.buffer();
+    fft.transform(spectrum, values);
+    return spectrum;
+  }
+
+  /** Spectrum of b at one drift less i times that at another: both correlations are real, one transform does both. */
+  private stretch(drift: number, other: number): void {
+    if (this.stretched.drift === drift) return;
+    this.stretched = { drift };
+    const { b, fft, buffers, origin, bins } = this;
+    const [values, , spectrum] = buffers;
+    values.fill(0);
+    this.bin(values, 0, b, origin, bins, drift);
+    if (other !== drift) {
+      this.bin(values, 1, b, origin, bins, other);
+      for (let i = 1; i < values.length; i += 2) values[i] = -values[i]!;
+    }
+    fft.transform(spectrum, values);
+  }
+
+  /** Counts less their mean where there are data: elsewhere zero, so that the ends of a recording make no pedestal. */
+  private bin(out: Float32Array, part: number, times: Float64Array, start: number, bins: number, drift: number): void {
+    const { binPs } = this;
+    const from = lowerBound(times, start);
+    const to = lowerBound(times, start + bins * binPs * (1 + drift));
+    if (to === from) return;
+    const scale = 1 / (binPs * (1 + drift));
+    const binOf = (index: number) => Math.min(bins - 1, Math.floor((times[index]! - start) * scale));
+    for (let i = from; i < to; i++) out[2 * binOf(i) + part]!++;
+    const [first, last] = [from === 0 ? binOf(from) : 0, to === times.length ? binOf(to - 1) : bins - 1];
+    const mean = (to - from) / (last - first + 1);
+    for (let bin = first; bin <= last; bin++) out[2 * bin + part]! -= mean;
+  }
+
+  private buffer(): Float32Array {
+    return new Float32Array(4 * this.bins);
+  }
+}
+
+/** Lags more than the sieve's sigmas above those of their part of the window. */
+function outstanding(lags: Float32Array, part: number, count: number): { lag: number; z: number }[] {
+  const found: { lag: number; z: number }[] = [];
+  const size = Math.max(256, count / lagParts);
+  for (let from = 0; from < count; from += size) {
+    const to = Math.min(count, from + size);
+    let [sum, squares] = [0, 0];
+    for (let i = from; i < to; i++) {
+      const value = lags[2 * i + part]!;
+      sum += value;
+      squares += value * value;
+    }
+    const mean = sum / (to - from);
+    const sigma = Math.sqrt(squares / (to - from) - mean * mean);
+    // Lags without overlap are rounding noise.
+    if (!(sigma > 0.5)) continue;
+    const least = mean + sieveSigmas * sigma;
+    for (let i = from; i < to; i++) {
+      const value = lags[2 * i + part]!;
+      if (value > least) found.push({ lag: i, z: (value - mean) / sigma });
+    }
+  }
+  return found;
 }

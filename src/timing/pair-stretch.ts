@@ -5,14 +5,14 @@
 import type { Link } from "../link.js";
 import { ClockFilter } from "./clock-filter.js";
 import type { Delays, DisclosedSide } from "./delays.js";
+import type { CoarseOffset } from "./pair-bend.js";
 import { followedOffsets, PairFollower } from "./pair-follow.js";
 import { fineLine } from "./pair-lines.js";
 import { type Followed, PairLinker } from "./pair-linker.js";
-import { type CoarseOffset, coarseBinPs } from "./pair-search.js";
 import type { CalibrationClicks } from "./pairs.js";
 
 /** About the coarse offset. */
-const fineReachPs = 4 * coarseBinPs;
+const fineReachPs = 16_384_000;
 /** Beyond the coarse drift: at least, and at most where the overlap is short. */
 const [leastDrift, largestDrift] = [14e-6, 80e-6];
 /** Uncertainty of the first line, and the window that it is followed in before delays are known. */
