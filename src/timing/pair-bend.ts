@@ -1,8 +1,9 @@
 /**
  * A peak of the coarse search, judged: differences near its lag, by slices of time and bins a quarter as wide, summed along
- * parabolas, which tell the drift and its change too (a pass changes its drift by several ppm there). The fullest sum must
- * stand out of Poisson noise over all lags, drifts and bends of the search.
+ * parabolas, which tell the drift and its change too (a pass changes its drift by several ppm there); about the fullest sum
+ * again with finer bins. It must stand out of Poisson noise over all lags, drifts and bends of the whole search.
  */
+import { offsetAt } from "./clock-filter.js";
 import { lowerBound } from "./events.js";
 import { poissonTail } from "./pair-lines.js";
 import type { Peak } from "./pair-search.js";
@@ -22,9 +23,10 @@ export interface CoarseOffset {
 
 const slices = 64;
 const bendBins = 64;
-/** Of the peak's bin. */
-const bendShare = 1 / 4;
-/** Changes of the drift, 15 ppm/s, in half a bin's bow. */
+/** Of the peak's bin, and of each finer look's to the one before. */
+const finer = 4;
+const finestPs = 50_000;
+/** Changes of the drift: 15 ppm/s, in half a bin's bow. */
 const largestRate = 15e-18;
 const rateBins = 4;
 /** A changing drift is believed where it gathers more than this many roots of the count. */
@@ -32,84 +34,116 @@ const rateSigmas = 0.5;
 /** A peak seen at a wrong drift is followed to the right one in so many steps. */
 const mostSteps = 24;
 
-interface Grid {
-  readonly binPs: number;
-  readonly driftStep: number;
-  readonly rateStep: number;
-  readonly rates: number;
+/** Differences in drift and its change that bins of this width tell apart over a span. */
+function stepsOf(span: number, binPs: number) {
+  return { driftStep: binPs / 2 / span, rateStep: (rateBins * binPs) / span ** 2 };
 }
 
-function gridOf(span: number, peakBinPs: number): Grid {
-  const binPs = peakBinPs * bendShare;
-  const rateStep = (rateBins * binPs) / span ** 2;
-  return { binPs, driftStep: binPs / 2 / span, rateStep, rates: Math.floor(largestRate / rateStep) };
+export interface SearchedRange {
+  /** Of offsets, ps. */
+  readonly range: number;
+  readonly largestDrift: number;
+  readonly span: number;
 }
 
-/** Sums that a search over a range of offsets chooses from, all its drifts and bends. */
-export function mostTrials(range: number, largestDrift: number, span: number, peakBinPs: number): number {
-  const { binPs, driftStep, rates } = gridOf(span, peakBinPs);
-  return (range / binPs) * (1 + (2 * largestDrift) / driftStep) * (2 * rates + 1);
+/** Sums that bins of this width let a whole search choose from, over all its offsets, drifts and bends. */
+export function trialsOf({ range, largestDrift, span }: SearchedRange, binPs: number): number {
+  const { driftStep, rateStep } = stepsOf(span, binPs);
+  return (range / binPs) * (1 + (2 * largestDrift) / driftStep) * (1 + (2 * largestRate) / rateStep);
 }
 
-export interface PeakScale {
-  readonly binPs: number;
-  readonly driftStep: number;
-  /** Of the whole search. */
-  readonly trials: number;
+/** Pairs of events that judging a peak looks at. */
+export function judgedPairs(a: Float64Array, b: Float64Array, peakBinPs: number): number {
+  const perPs = a.length / Math.max(1, a[a.length - 1]! - a[0]!);
+  return (b.length * perPs * bendBins * peakBinPs) / finer;
 }
 
+/** @param peakBinPs bin and step of drift that the peak was seen with */
 export function judgePeak(
   a: Float64Array,
   b: Float64Array,
   peak: Peak,
-  { binPs, driftStep, trials }: PeakScale,
+  { binPs: peakBinPs, driftStep }: { binPs: number; driftStep: number },
+  searched: SearchedRange,
 ): CoarseOffset | undefined {
-  let line = { ...peak, rate: 0 };
-  let best: ReturnType<typeof bend>;
+  // A bow of more than two bins would have left no peak.
+  const rate = Math.min(largestRate, (16 * peakBinPs) / searched.span ** 2);
+  let reach: Reach = { binPs: peakBinPs / finer, drift: 1.25 * driftStep, rate };
+  let line: Line = { ...peak, rate: 0 };
+  let best: Bent | undefined;
   for (let step = 0; step < mostSteps; step++) {
-    const next = bend(a, b, line, binPs, driftStep);
+    const next = bend(a, b, line, reach);
     if (!next || (best && next.sum <= best.sum)) break;
     best = next;
     if (Math.abs(next.drift - line.drift) < driftStep) break;
-    line = { ...line, offset: next.offset + next.drift * (line.at - next.at), drift: next.drift };
+    line = { ...next, rate: 0 };
   }
-  if (!best || poissonTail(best.sum, best.chance) + Math.log(trials) > Math.log(falseLockProbability)) return undefined;
-  const { offset, at, drift, driftReach, rate, sum, chance } = best;
-  return { offset, at, drift, driftReach, rate, pairs: sum - chance };
+  // Where pairs are few among many, finer bins have less chance in them: a true peak stands out more and more.
+  for (let before = 0; best; best = bend(a, b, best, reach)) {
+    const { sum, chance, steps, ...found } = best;
+    const tail = poissonTail(sum, chance);
+    if (tail + Math.log(trialsOf(searched, reach.binPs)) <= Math.log(falseLockProbability))
+      return { ...found, driftReach: 4 * steps.driftStep, pairs: sum - chance };
+    if (reach.binPs < finestPs || tail > 1.2 * before) return undefined;
+    before = tail;
+    reach = { binPs: reach.binPs / finer, drift: 2 * steps.driftStep, rate: 1.5 * steps.rateStep };
+  }
+  return undefined;
 }
 
-/** The fullest sum about a line, over the overlap; what chance puts there is the mean of all bins. */
-export function bend(
-  a: Float64Array,
-  b: Float64Array,
-  line: { offset: number; at: number; drift: number },
-  peakBinPs: number,
-  peakDriftStep: number,
-) {
+interface Line {
+  readonly offset: number;
+  readonly at: number;
+  readonly drift: number;
+  readonly rate: number;
+}
+
+interface Reach {
+  readonly binPs: number;
+  /** About the line's. */
+  readonly drift: number;
+  readonly rate: number;
+}
+
+export interface Bent extends Line {
+  readonly sum: number;
+  /** What chance puts there: the mean of all bins. */
+  readonly chance: number;
+  readonly steps: { readonly driftStep: number; readonly rateStep: number };
+}
+
+/** The fullest sum about a line, over the overlap. */
+export function bend(a: Float64Array, b: Float64Array, line: Line, reach: Reach): Bent | undefined {
   const from = Math.max(b[0]!, a[0]! + line.offset);
   const to = Math.min(b[b.length - 1]!, a[a.length - 1]! + line.offset);
   const span = to - from;
-  if (!(span > 64 * peakBinPs)) return undefined;
-  const { binPs, driftStep, rateStep, rates } = gridOf(span, peakBinPs);
+  if (!(span > slices * reach.binPs)) return undefined;
+  const { binPs } = reach;
   const middle = from + span / 2;
-  const counts = sliced(a, b, line, { from, span, binPs });
+  const there = {
+    ...line,
+    at: middle,
+    offset: offsetAt(line, middle),
+    drift: line.drift + line.rate * (middle - line.at),
+  };
+  const counts = sliced(a, b, there, { from, span, binPs });
   const total = counts.reduce((sum, slice) => sum + slice.reduce((all, n) => all + n, 0), 0);
-  const drifts = Math.ceil((1.25 * peakDriftStep) / driftStep);
+  const steps = stepsOf(span, binPs);
+  const drifts = Math.ceil(reach.drift / steps.driftStep);
   let best = { sum: 0, bin: bendBins / 2, drift: 0, rate: 0 };
-  for (const r of outward(rates)) {
-    const bent = straightest(counts, { span, binPs, rate: r * rateStep, driftStep, drifts });
+  for (const r of outward(Math.floor(reach.rate / steps.rateStep))) {
+    const bent = straightest(counts, { span, binPs, rate: r * steps.rateStep, driftStep: steps.driftStep, drifts });
     if (bent.sum > best.sum + rateSigmas * Math.sqrt(best.sum)) best = bent;
   }
-  const reach = (bendBins / 2) * binPs;
   return {
     at: middle,
-    offset: line.offset + line.drift * (middle - line.at) + (best.bin + 0.5) * binPs - reach,
-    drift: line.drift + best.drift,
-    driftReach: 4 * driftStep,
-    rate: best.rate,
+    offset: there.offset + (best.bin + 0.5 - bendBins / 2) * binPs,
+    drift: there.drift + best.drift,
+    rate: line.rate + best.rate,
     sum: best.sum,
     // A sum weighs its bin once and both neighbours by half: no larger tail than Poisson's of the same mean.
     chance: (2 * total) / bendBins,
+    steps,
   };
 }
 
@@ -117,16 +151,16 @@ export function bend(
 function sliced(
   a: Float64Array,
   b: Float64Array,
-  line: { offset: number; at: number; drift: number },
+  line: Line,
   { from, span, binPs }: { from: number; span: number; binPs: number },
 ): Float64Array[] {
   const reach = (bendBins / 2) * binPs;
   const counts = Array.from({ length: slices }, () => new Float64Array(bendBins));
   const first = lowerBound(b, from);
   const end = lowerBound(b, from + span);
-  let j = lowerBound(a, from - line.offset - line.drift * (from - line.at) - reach);
+  let j = lowerBound(a, from - offsetAt(line, from) - 2 * reach);
   for (let k = first; k < end; k++) {
-    const center = b[k]! - line.offset - line.drift * (b[k]! - line.at);
+    const center = b[k]! - offsetAt(line, b[k]!);
     while (j < a.length && a[j]! <= center - reach) j++;
     const slice = counts[Math.floor(((b[k]! - from) / span) * slices)]!;
     for (let i = j; i < a.length && a[i]! <= center + reach; i++)

@@ -35,10 +35,8 @@ const steps: readonly Step[] = [
   { start: 0, length: short, reach: far, bins: quick },
   { start: far, length: short, reach: far, bins: quick },
   { start: 0, length: long, reach: near, bins: deep },
-  { start: near, length: short, reach: near, bins: deep },
   { start: 0, length: long, reach: near, bins: deepest },
   { start: far, length: long, reach: far, bins: deep },
-  { start: far, length: long, reach: far, bins: deepest },
 ];
 /** Pairs in the stretch below which a link that only a deeper search finds is not worth it. */
 const worthwhilePairs = 300;
@@ -137,9 +135,11 @@ export async function findCoarse(
     const bob = await channel.receive("pairs.coarse", coarseSchema);
     const base = BigInt(bob.base);
     const coarse = decodeRising(bob.times, bob.count, 2 ** 44).map((unit) => unit * coarseGridPs);
-    // Steps that come to the same stretch are one, over the widest of their offsets.
-    const name = (step: Step) =>
-      `${Object.values(stretchOf(step, bob.dump ?? Number.MAX_SAFE_INTEGER)).join("-")} in ${step.bins}`;
+    // Quick steps that come to the same stretch are one, over the widest of their offsets.
+    const name = (step: Step) => {
+      const { from, to } = stretchOf(step, bob.dump ?? Number.MAX_SAFE_INTEGER);
+      return `${from}-${to} in ${step.bins}${step.bins === quick ? "" : ` to ${step.reach}`}`;
+    };
     const same = steps.filter((step) => name(step) === name(steps[index]!));
     const reach = same.reduce((widest, step) => Math.max(widest, step.reach), 0);
     const { bins } = steps[index]!;

@@ -10,7 +10,7 @@
  */
 import FFT from "fft.js";
 import { lowerBound } from "./events.js";
-import { type CoarseOffset, judgePeak, mostTrials } from "./pair-bend.js";
+import { type CoarseOffset, judgedPairs, judgePeak } from "./pair-bend.js";
 
 /** Grid of the times that Bob tells for the search. */
 export const coarseGridPs = 250_000;
@@ -28,14 +28,19 @@ const largestDrift = 76e-6;
 const usualDrift = 12e-6;
 /** Two bins of smear across the stretch from one trial to the next cost a quarter of the peak at most. */
 const smearBins = 2;
-/** What the sieve lets pass, the share of a peak that falls into one bin, and how many peaks are judged. */
-const sieveSigmas = 4.4;
-const peakShare = 0.75;
-const mostJudged = 32;
+/** What the sieve lets pass, the share of a peak that it sees, and how many peaks are judged. */
+const sieveSigmas = 4.3;
+const peakShare = 0.65;
+const mostJudged = 64;
+const mostPairs = 2e7;
 /** A peak this high is judged at once. */
 const certainSigmas = 9;
+/** Of a piece of the stretch: transforms of twice that stay in the cache. */
+const pieceBins = 2 ** 17;
 const leastEvents = 50;
-/** Chance varies with the overlap: lags are compared within so many parts of a window. */
+/** Of the stretch: counts of less have long tails, which only crowd the sieve. */
+const leastOverlap = 1 / 16;
+/** Chance varies with the overlap: lags are compared within so many parts of a block. */
 const lagParts = 64;
 
 /** Rate of coincidences that such a search finds at these rates of events, 1/s. */
@@ -45,22 +50,21 @@ export function leastCoincidences(aliceHz: number, bobHz: number, bins: number):
 
 /**
  * @param a,b sorted times, ps; all of b is correlated
- * @param pause awaited between transforms, so that the process stays responsive
  */
 export async function coarseOffset(
   a: Float64Array,
   b: Float64Array,
   search: Search,
-  pause: () => Promise<unknown> = () => new Promise(setImmediate),
 ): Promise<CoarseOffset | undefined> {
   if (a.length < 2 * leastEvents || b.length < 2 * leastEvents) return undefined;
-  const windows = new Correlator(a, b, search);
-  const { driftStep, binPs } = windows;
-  const trials = mostTrials(search.high - search.low, largestDrift, windows.span, binPs);
+  const correlator = new Correlator(a, b, search);
+  const { driftStep, binPs, span } = correlator;
+  const searched = { range: search.high - search.low, largestDrift, span };
+  const most = Math.max(4, Math.min(mostJudged, mostPairs / judgedPairs(a, b, binPs)));
   let peaks: Peak[] = [];
-  const judged = (most: number): CoarseOffset | undefined => {
-    for (const peak of peaks.sort((x, y) => y.z - x.z).slice(0, most)) {
-      const found = judgePeak(a, b, peak, { binPs, driftStep, trials });
+  const judged = (count: number): CoarseOffset | undefined => {
+    for (const peak of peaks.sort((x, y) => y.z - x.z).slice(0, count)) {
+      const found = judgePeak(a, b, peak, { binPs, driftStep }, searched);
       if (found) return found;
     }
     peaks = [];
@@ -68,9 +72,10 @@ export async function coarseOffset(
   };
   const steps = Math.ceil(largestDrift / driftStep - 0.5);
   for (let step = 0; step <= steps; step++) {
-    for (let window = 0; window < windows.count; window++) {
-      await pause();
-      peaks.push(...windows.peaks(window, step * driftStep, -step * driftStep));
+    for (let block = 0; block < correlator.blocks; block++) {
+      // The process stays responsive.
+      await new Promise(setImmediate);
+      peaks.push(...correlator.peaks(block, step * driftStep, -step * driftStep));
       if (peaks.some(({ z }) => z > certainSigmas)) {
         const found = judged(2);
         if (found) return found;
@@ -78,7 +83,7 @@ export async function coarseOffset(
     }
     const usual = step * driftStep < usualDrift && (step + 1) * driftStep >= usualDrift;
     if (usual || step === steps) {
-      const found = judged(mostJudged);
+      const found = judged(most);
       if (found) return found;
     }
   }
@@ -93,18 +98,27 @@ export interface Peak {
   readonly z: number;
 }
 
-/** b's stretch against a's windows of twice its length; spectra of the windows are kept from drift to drift. */
+/**
+ * b's stretch, in pieces that keep transforms small, against a's blocks of twice a piece: block q of lags is
+ * Σ_p A_{q+p}·conj B_p. Spectra of a's blocks are kept from drift to drift.
+ */
 export class Correlator {
   readonly binPs: number;
   readonly driftStep: number;
   readonly span: number;
+  /** Blocks of lags. */
+  readonly blocks: number;
   private readonly origin: number;
+  private readonly first: number;
   private readonly bins: number;
+  private readonly pieces: number;
+  private readonly piecePs: number;
   private readonly fft: FFT;
-  private readonly starts: number[] = [];
-  private readonly spectra: Float32Array[] = [];
-  private readonly buffers: readonly [Float32Array, Float32Array, Float32Array];
-  private stretched = { drift: Number.NaN };
+  private readonly values: Float32Array;
+  private readonly lags: Float32Array;
+  private readonly ofA = new Map<number, Float32Array | undefined>();
+  private readonly ofB: readonly Float32Array[];
+  private stretched = Number.NaN;
 
   constructor(
     private readonly a: Float64Array,
@@ -112,69 +126,78 @@ export class Correlator {
     { low, high, bins }: Search,
   ) {
     this.origin = b[0]!;
+    this.first = this.origin - high;
     this.span = Math.max(coarseGridPs, b[b.length - 1]! - this.origin);
-    this.bins = Math.min(bins, 2 ** Math.ceil(Math.log2(this.span / (2 * coarseGridPs))));
-    this.binPs = this.span / this.bins;
-    this.driftStep = smearBins / this.bins;
+    const all = Math.min(bins, 2 ** Math.ceil(Math.log2(this.span / (2 * coarseGridPs))));
+    this.bins = Math.min(all, pieceBins);
+    this.pieces = all / this.bins;
+    this.binPs = this.span / all;
+    this.driftStep = smearBins / all;
+    this.piecePs = this.bins * this.binPs;
+    this.blocks = Math.max(1, Math.ceil((high - low) / this.piecePs));
     this.fft = new FFT(2 * this.bins);
-    this.buffers = [this.buffer(), this.buffer(), this.buffer()];
-    // Lag l of a window compares b at origin + i·bin with a at start + (i + l)·bin.
-    for (let start = this.origin - high; start < this.origin - low; start += this.span) {
-      const [from, to] = [start, start + 2 * this.span].map((t) => lowerBound(a, t));
-      if (to! - from! >= leastEvents) this.starts.push(start);
-    }
+    this.values = this.buffer();
+    this.lags = this.buffer();
+    this.ofB = Array.from({ length: this.pieces }, () => this.buffer());
   }
 
-  get count(): number {
-    return this.starts.length;
-  }
-
-  /** Lags of a window that stand out at one or the other drift. */
-  peaks(window: number, drift: number, other: number): Peak[] {
-    const { starts, spectra, origin, binPs, fft, buffers } = this;
-    const [product, lags, stretched] = buffers;
-    spectra[window] ??= this.windowSpectrum(starts[window]!);
+  /** Lags of a block that stand out at one or the other drift. */
+  peaks(block: number, drift: number, other: number): Peak[] {
+    const { values: product, lags, fft, ofB, origin, first, piecePs, binPs } = this;
+    const parts = ofB.flatMap((spectrum, piece) => {
+      const ofA = this.blockOfA(block + piece);
+      return ofA ? [[ofA, spectrum] as const] : [];
+    });
+    if (parts.length === 0) return [];
     this.stretch(drift, other);
-    const spectrum = spectra[window]!;
-    for (let i = 0; i < spectrum.length; i += 2) {
-      const [re, im, wr, wi] = [spectrum[i]!, spectrum[i + 1]!, stretched[i]!, stretched[i + 1]!];
-      product[i] = re * wr + im * wi;
-      product[i + 1] = im * wr - re * wi;
-    }
+    multiplied(product, parts);
     fft.inverseTransform(lags, product);
-    const found = (drifts: number, part: number) =>
-      outstanding(lags, part, this.bins).map(({ lag, z }) => ({
-        offset: origin - (starts[window]! + lag * binPs),
-        at: origin,
-        drift: drifts,
-        z,
-      }));
+    const found = (tried: number, part: number) =>
+      outstanding(lags, part, this.bins)
+        .map(({ lag, z }) => ({
+          offset: origin - (first + block * piecePs + lag * binPs),
+          at: origin,
+          drift: tried,
+          z,
+        }))
+        .filter(({ offset, z }) => z > certainSigmas || this.overlap(offset) > leastOverlap * this.span);
     return drift === other ? found(drift, 0) : [...found(drift, 0), ...found(other, 1)];
   }
 
-  private windowSpectrum(start: number): Float32Array {
-    const { a, fft, buffers } = this;
-    const [values] = buffers;
-    values.fill(0);
-    this.bin(values, 0, a, start, 2 * this.bins, 0);
-    const spectrum = this.buffer();
-    fft.transform(spectrum, values);
+  private overlap(offset: number): number {
+    const { a, b } = this;
+    return Math.min(b[b.length - 1]!, a[a.length - 1]! + offset) - Math.max(b[0]!, a[0]! + offset);
+  }
+
+  private blockOfA(block: number): Float32Array | undefined {
+    const { a, fft, values, ofA, first, piecePs, bins } = this;
+    if (ofA.has(block)) return ofA.get(block);
+    const start = first + block * piecePs;
+    let spectrum: Float32Array | undefined;
+    if (lowerBound(a, start + 2 * piecePs) - lowerBound(a, start) >= leastEvents) {
+      values.fill(0);
+      this.bin(values, 0, a, start, 2 * bins, 0);
+      spectrum = this.buffer();
+      fft.transform(spectrum, values);
+    }
+    ofA.set(block, spectrum);
     return spectrum;
   }
 
-  /** Spectrum of b at one drift less i times that at another: both correlations are real, one transform does both. */
+  /** Spectra of b at one drift less i times those at another: both correlations are real, one transform does both. */
   private stretch(drift: number, other: number): void {
-    if (this.stretched.drift === drift) return;
-    this.stretched = { drift };
-    const { b, fft, buffers, origin, bins } = this;
-    const [values, , spectrum] = buffers;
-    values.fill(0);
-    this.bin(values, 0, b, origin, bins, drift);
-    if (other !== drift) {
-      this.bin(values, 1, b, origin, bins, other);
-      for (let i = 1; i < values.length; i += 2) values[i] = -values[i]!;
+    if (this.stretched === drift) return;
+    this.stretched = drift;
+    const { b, fft, values, origin, bins, piecePs, ofB } = this;
+    for (const [piece, spectrum] of ofB.entries()) {
+      values.fill(0);
+      this.bin(values, 0, b, origin + piece * piecePs * (1 + drift), bins, drift);
+      if (other !== drift) {
+        this.bin(values, 1, b, origin + piece * piecePs * (1 + other), bins, other);
+        for (let i = 1; i < values.length; i += 2) values[i] = -values[i]!;
+      }
+      fft.transform(spectrum, values);
     }
-    fft.transform(spectrum, values);
   }
 
   /** Counts less their mean where there are data: elsewhere zero, so that the ends of a recording make no pedestal. */
@@ -196,6 +219,24 @@ export class Correlator {
   }
 }
 
+/** Σ x·conj y, a part of the spectrum after the other: it stays in the cache for all pieces. */
+function multiplied(out: Float32Array, parts: readonly (readonly [Float32Array, Float32Array])[]): void {
+  const size = 4096;
+  out.fill(0);
+  for (let from = 0; from < out.length; from += size) {
+    const to = Math.min(out.length, from + size);
+    for (const [x, y] of parts)
+      for (let i = from; i < to; i += 2) {
+        const re = x[i]!;
+        const im = x[i + 1]!;
+        const wr = y[i]!;
+        const wi = y[i + 1]!;
+        out[i] = out[i]! + re * wr + im * wi;
+        out[i + 1] = out[i + 1]! + im * wr - re * wi;
+      }
+  }
+}
+
 /** Lags more than the sieve's sigmas above those of their part of the window. */
 function outstanding(lags: Float32Array, part: number, count: number): { lag: number; z: number }[] {
   const found: { lag: number; z: number }[] = [];
@@ -212,10 +253,15 @@ function outstanding(lags: Float32Array, part: number, count: number): { lag: nu
     const sigma = Math.sqrt(squares / (to - from) - mean * mean);
     // Lags without overlap are rounding noise.
     if (!(sigma > 0.5)) continue;
-    const least = mean + sieveSigmas * sigma;
+    // A pair of lags holds what lies between them.
+    const [least, leastOfTwo] = [mean + sieveSigmas * sigma, 2 * mean + sieveSigmas * sigma * Math.SQRT2];
+    let previous = Number.NEGATIVE_INFINITY;
     for (let i = from; i < to; i++) {
       const value = lags[2 * i + part]!;
       if (value > least) found.push({ lag: i, z: (value - mean) / sigma });
+      else if (value + previous > leastOfTwo)
+        found.push({ lag: i - 0.5, z: (value + previous - 2 * mean) / (sigma * Math.SQRT2) });
+      previous = value;
     }
   }
   return found;

@@ -40,6 +40,13 @@ const many: Case[] = [
   ["pass of 10 ppm", 20, { dopplerPpm: 10 }],
   ["pass of 25 ppm", 20, { dopplerPpm: 25 }],
 ];
+/** Pairs alone: loss of each arm, so that chance coincidences of the coarse search outnumber the true ones. */
+const weak: Case[] = [["7 dB, harsh pass of 10 ppm", 4, { lossDb: 7, dopplerPpm: 10 }]];
+const weaker: Case[] = [
+  ["10 dB", 8, { lossDb: 10 }],
+  ["8 dB, harsh pass of 10 ppm", 4, { lossDb: 8, dopplerPpm: 10 }],
+  ["7 dB, pass of 10 ppm", 20, { lossDb: 7, dopplerPpm: 10 }],
+];
 const cases = slow ? [...always, ...many] : always;
 
 function judge({ bits, qber, truth }: Sifted): void {
@@ -48,7 +55,7 @@ function judge({ bits, qber, truth }: Sifted): void {
 }
 
 describe.each(seeds)("seed %i", (seed) => {
-  test.each(cases)(
+  test.each([...cases, ...weak, ...(slow ? weaker : [])])(
     "pairs: %s",
     async (_, seconds, simulation) => {
       judge(await siftPairs(entangled(simulation), { seconds, seed, folder }));
