@@ -8,7 +8,7 @@
  * `fast` what pays at low error rates, where syndromes are a small part of the key: at 1 %, 2 % more of them save a tenth
  * of the iterations.
  */
-import { entropy } from "../security/index.js";
+import { entropy } from "../security/entropy.js";
 import { codeInfo, mostColumns } from "./catalogue.js";
 
 export interface FramePlan {

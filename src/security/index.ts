@@ -21,8 +21,9 @@ export {
   totalEpsilon,
   type Verification,
 } from "./budget.js";
+export { entropy } from "./entropy.js";
 export type { KeyLengthRequest, ProofName, SecurityInput } from "./input.js";
-export { entropy, type NoKeyReason, type SecretKeyLength, secretKeyLength } from "./key-length.js";
+export { type NoKeyReason, type SecretKeyLength, secretKeyLength } from "./key-length.js";
 export { type LeakEntry, LeakLedger, type LeakReason } from "./ledger.js";
 export { type PhaseErrorBound, phaseErrorBound } from "./sampling.js";
 export { tagsEqual, verificationTag, verificationTagBits } from "./verification.js";

@@ -10,8 +10,10 @@
  * φ comes from sampling.ts at α = (ε_sec/C)², (ε_sec/4)² for [T12]. Where Bob's messages depend on the error pattern,
  * the vacuum credit s0 is dropped (FORMULAS.md 5b, accounting B). γ as published is reported beside, never used.
  */
+
 import { QkdError } from "../errors.js";
 import { oneDecoy, twoDecoy } from "./decoy.js";
+import { entropy } from "./entropy.js";
 import { gammaPhaseError } from "./gamma.js";
 import {
   type DecoyProof,
@@ -186,13 +188,6 @@ function entangledLength(raw: SecurityInput): SecretKeyLength {
 /** max(log2(2/ε_cor), T): the tag published, or what the proof takes at least. */
 function correctnessBits(epsCor: number, tagBits: number): number {
   return Math.max(1 - Math.log2(epsCor), tagBits);
-}
-
-/** h(p) for p < 1/2, else 1: a bound on the phase error above one half never gives secrecy back. */
-export function entropy(p: number): number {
-  if (p <= 0) return 0;
-  if (!(p < 0.5)) return 1;
-  return -(p * Math.log2(p) + ((1 - p) * Math.log1p(-p)) / Math.LN2);
 }
 
 function guardOf(summands: readonly number[]): number {

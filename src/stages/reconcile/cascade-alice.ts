@@ -11,7 +11,8 @@ import {
   tagBits,
 } from "./cascade-block.js";
 import { passLevel } from "./cascade-frames.js";
-import { type Ask, invalidRequest, operation, Pieces, RequestReader } from "./cascade-wire.js";
+import type { Ask } from "./cascade-messages.js";
+import { invalidRequest, operation, Pieces, RequestReader } from "./cascade-wire.js";
 
 export interface Answered {
   /** Each frame's answer in whole bytes. */

@@ -13,7 +13,8 @@ import {
   tagBits,
 } from "./cascade-block.js";
 import { cascadeParameters, passLevel } from "./cascade-frames.js";
-import { type Answer, AnswerReader, type Ask, operation, Pieces } from "./cascade-wire.js";
+import type { Answer, Ask } from "./cascade-messages.js";
+import { AnswerReader, operation, Pieces } from "./cascade-wire.js";
 
 interface Search {
   readonly half: BobHalf;

@@ -8,7 +8,7 @@ import { BitString } from "../../bits.js";
 import { type FrameShape, frameShape } from "../../kernels/cascade-halves.js";
 import type { CascadeOrders } from "../../kernels/cascade-order.js";
 import { WasmInstance } from "../../kernels/wasm.js";
-import { entropy } from "../../security/index.js";
+import { entropy } from "../../security/entropy.js";
 import type { ReconcileOptions } from "./types.js";
 
 const largestFrame = 2 ** 18;

@@ -7,7 +7,7 @@ import { QkdError } from "../../errors.js";
 import type { Executor } from "../../workers/executor.js";
 import type { JobInput, JobName, JobOutput } from "../../workers/jobs.js";
 import type { Pace, Side } from "./cascade-block.js";
-import type { Answer, Ask } from "./cascade-wire.js";
+import type { Answer, Ask } from "./cascade-messages.js";
 import type { ReconcileContext } from "./types.js";
 
 let blocks = 0;

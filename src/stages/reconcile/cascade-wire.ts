@@ -1,33 +1,8 @@
-/** What Cascade says: packed requests from Bob, packed bits from Alice. Every length is checked before it is used. */
-import { z } from "zod";
+/** What stands in Cascade's messages: packed requests from Bob, packed bits from Alice. Every length is checked first. */
 import { QkdError } from "../../errors.js";
-import { mostLanes } from "./cascade-frames.js";
 
 /** What Bob wants of a frame; `list`, `go` and `ask` as in kernels/cascade-halves.ts. */
 export const operation = { closed: 0, startPass: 1, list: 2, go: 3, ask: 4, tag: 5, reveal: 6 } as const;
-
-const bytes = (max: number) =>
-  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= max, "bytes within bounds");
-const count = z.number().int().nonnegative();
-export const openSchema = z.strictObject({
-  bits: count,
-  seed: bytes(16).refine((seed) => seed.length === 16),
-  lanes: z.number().int().min(1).max(mostLanes),
-  few: z.boolean(),
-});
-/**
- * `operations`: one a frame of the wave. `requests`: of each frame in order, `list` and `ask` a count and as many requests
- * (32-bit, little-endian), `go` one bit a leaf, in whole bytes.
- */
-export const askSchema = z.strictObject({ operations: bytes(256), requests: bytes(2 ** 27) });
-/** `bits`: each frame's answer in whole bytes. */
-export const answerSchema = z.strictObject({
-  bits: bytes(2 ** 26),
-  tagKey: bytes(8).refine((key) => key.length === 8),
-});
-export type Ask = z.infer<typeof askSchema>;
-export type Answer = z.infer<typeof answerSchema>;
-export const closeSchema = z.strictObject({ leaked: count, failed: count });
 
 /** Pieces that become one byte string. */
 export class Pieces {

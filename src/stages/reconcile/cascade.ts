@@ -20,7 +20,7 @@ import {
   planWaves,
 } from "./cascade-frames.js";
 import { BlockLanes, blocksInWork, Turns } from "./cascade-lanes.js";
-import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-wire.js";
+import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-messages.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
 /** The last rounds have little to compute: what Alice waits is the round trip. */

@@ -7,7 +7,7 @@ import type { WasmInstance } from "../../kernels/wasm.js";
 import { AliceWave, type Answered } from "../../stages/reconcile/cascade-alice.js";
 import { BlockFrames, type Pace, type Side } from "../../stages/reconcile/cascade-block.js";
 import { BobWave, type Taken } from "../../stages/reconcile/cascade-bob.js";
-import type { Answer, Ask } from "../../stages/reconcile/cascade-wire.js";
+import type { Answer, Ask } from "../../stages/reconcile/cascade-messages.js";
 import type { Job } from "../job.js";
 
 export interface WaveOf {
