@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, it } from "vitest";
 import { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
@@ -153,5 +154,22 @@ describe("Cascade", () => {
     const wave = { block: 1e9, wave: 0 };
     const step = pool.run("cascadeTake", { ...wave, answer: { bits: new Uint8Array(), tagKey: new Uint8Array(8) } });
     await expect(step).rejects.toMatchObject({ code: "ENGINE_WORKER_FAILED" });
+  });
+
+  it("a block ends with an error where its thread dies in the middle, and the executor still closes", async () => {
+    const threads: Worker[] = [];
+    const note = (thread: Worker) => threads.push(thread);
+    process.on("worker", note);
+    const mortal = new PoolExecutor(1);
+    try {
+      const { a, b } = noisyPair(2 ** 18, 0.02, 43);
+      let answers = 0;
+      const kill = () => ++answers === 5 && threads.forEach((thread) => void thread.terminate());
+      const run = reconcile(a, b, {}, kill, { executor: mortal });
+      await expect(run).rejects.toMatchObject({ code: "ENGINE_WORKER_FAILED" });
+    } finally {
+      process.off("worker", note);
+      await mortal.close();
+    }
   });
 });
