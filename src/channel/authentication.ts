@@ -16,7 +16,6 @@
 import { createHash, type KeyObject, randomBytes, sign, timingSafeEqual, verify } from "node:crypto";
 import { QkdError } from "../errors.js";
 import { Ghash } from "../kernels/ghash.js";
-import { WasmInstance } from "../kernels/wasm.js";
 import { type AuthKeyPool, type HighWater, padBytes } from "../keys/pool.js";
 import type { Deposits } from "../keys/types.js";
 import type { Role } from "./types.js";
@@ -261,21 +260,13 @@ class PadTranscript extends RecordedTranscript {
   }
 }
 
-/** Made at the first transcript: importing the package has no side effect. */
-let memory: WasmInstance | undefined;
-
-function hashUnder(key: Uint8Array): Ghash {
-  memory ??= new WasmInstance();
-  return new Ghash(memory, key);
-}
-
 /** Running hashes of both directions under one hash key. */
 class StreamHashes {
   private readonly streams: Record<Role, Ghash>;
   private digests: Uint8Array[] | undefined;
 
   constructor(private readonly key: Uint8Array) {
-    this.streams = { alice: hashUnder(key), bob: hashUnder(key) };
+    this.streams = { alice: new Ghash(key), bob: new Ghash(key) };
   }
   add(from: Role, header: Uint8Array, message: Uint8Array): void {
     // what comes after this key's tag was made is no part of it
@@ -283,9 +274,7 @@ class StreamHashes {
   }
   tag(context: Uint8Array, pad: Uint8Array, counts: Record<Role, number>): Uint8Array {
     this.digests ??= [this.streams.alice.digest(), this.streams.bob.digest(), pairBlock(counts.alice, counts.bob)];
-    const tag = hashUnder(this.key)
-      .update(pairBlock(context.length, 0), context, ...this.digests)
-      .digest();
+    const tag = new Ghash(this.key).update(pairBlock(context.length, 0), context, ...this.digests).digest();
     for (let i = 0; i < tag.length; i++) tag[i]! ^= pad[i]!;
     return tag;
   }

@@ -2,7 +2,7 @@
  * GHASH (NIST SP 800-38D; assembly/ghash.ts) of a secret message or of a transcript, through scratch memory that is
  * zeroised: a library's copies of a message and of the key's multiples on the heap would stay. Twin: reference/ghash.ts.
  */
-import type { WasmInstance } from "./wasm.js";
+import { WasmInstance } from "./wasm.js";
 
 const blockBytes = 16;
 /** Bytes in scratch memory at once: whole groups of sixteen blocks. */
@@ -14,27 +14,29 @@ const workBytes = 1024;
 /** Shorter messages do not pay for the table of the sixteenth power. */
 const wideFrom = 4096;
 
+/** Made at the first hash: importing the package has no side effect. */
+let memory: WasmInstance | undefined;
+
 /** A running hash. */
 export class Ghash {
   private readonly state = new Uint8Array(blockBytes);
 
   /** @param key 16 bytes, which stay the caller's */
-  constructor(
-    private readonly wasm: WasmInstance,
-    private readonly key: Uint8Array,
-  ) {}
+  constructor(private readonly key: Uint8Array) {}
 
   /** @param parts each padded with zeros to whole blocks */
   update(...parts: readonly Uint8Array[]): this {
-    const { wasm } = this;
+    memory ??= new WasmInstance();
+    const wasm = memory;
+    const longest = parts.reduce((most, { length }) => Math.max(most, length), 0);
+    const long = longest >= wideFrom;
     wasm.scratch((alloc) => {
       const table = alloc(tableBytes);
       const state = alloc(blockBytes);
-      const data = alloc(chunkBytes);
+      const data = alloc(Math.min(chunkBytes, longest) + blockBytes);
       const { exports } = wasm;
       wasm.u8.set(this.key, data);
       exports.ghashTable(data, table);
-      const long = parts.some(({ length }) => length >= wideFrom);
       const wide = alloc(long ? wideBytes : 0);
       const work = alloc(long ? workBytes : 0);
       if (long) exports.ghashWideTable(data, table, wide, work);

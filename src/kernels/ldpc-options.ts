@@ -45,14 +45,9 @@ export interface DecodeResult {
   readonly state?: Uint8Array<ArrayBuffer>;
 }
 
-/** What a decoder found: the error pattern. */
-export interface Found {
-  readonly ok: boolean;
+/** What a decoder found, before the error pattern is put on Bob's word. */
+export interface Found extends Omit<DecodeResult, "word" | "corrected"> {
   readonly pattern: BitString;
-  /** Of all attempts. */
-  readonly iterations: number;
-  readonly weakest?: Uint32Array;
-  readonly state?: Uint8Array<ArrayBuffer>;
 }
 
 /** @throws QkdError KERNEL_CODE_MISMATCH, KERNEL_OPTION_INVALID */

@@ -9,21 +9,17 @@
 import { timingSafeEqual } from "node:crypto";
 import type { BitString } from "../bits.js";
 import { Ghash } from "../kernels/ghash.js";
-import { WasmInstance } from "../kernels/wasm.js";
 
 /** Bits of a verification tag: always 128. Shorter ones fail ε_cor = 1e-15 at 10^8 bits (FORMULAS.md 11, 13). */
 export const verificationTagBits = 128;
 const blockBytes = 16;
-/** Made at the first tag: importing the package has no side effect. */
-let memory: WasmInstance | undefined;
 
 /** @param key r: 16 fresh uniform bytes, drawn after reconciliation is final, sent with the tag, used once */
 export function verificationTag(key: Uint8Array, word: BitString): Uint8Array {
   if (key.length !== blockBytes) throw new RangeError("a verification key has 16 bytes");
   const length = new Uint8Array(blockBytes);
   new DataView(length.buffer).setBigUint64(8, BigInt(word.length));
-  memory ??= new WasmInstance();
-  return new Ghash(memory, key).update(word.bytes, length).digest();
+  return new Ghash(key).update(word.bytes, length).digest();
 }
 
 /** In constant time; false for tags of other lengths. The outcome is public. */

@@ -20,8 +20,7 @@ const agreement = 2;
 
 /** Empty where a sample is not worth it. @param qber of the check basis */
 export function samplePlaces({ link }: StageContext, keyBits: number, qber: number): Uint32Array {
-  if (link.reconciliation.accounting !== "one-way" || link.reconciliation.method === "cascade")
-    return new Uint32Array();
+  if (link.reconciliation.accounting !== "one-way") return new Uint32Array();
   const size = Math.ceil(((shareOfLeak * keyBits * entropy(qber)) / Math.sqrt(qber)) ** (2 / 3));
   return size > mostShare * keyBits ? new Uint32Array() : agreedPlaces(keyBits, 0, size);
 }

@@ -2,7 +2,8 @@
  * `method: auto`: Alice chooses LDPC or Cascade for each block by what she expects of both (auto.ts) and says so; Bob
  * follows. Where the link's mode is `auto` too, so is LDPC's. The round trip is what the session's start took, which
  * includes writing to the disk, or an echo: asked for only where a shorter round trip would change the choice, as it
- * costs one; Cascade has so many of them that the next block knows. Her expectation starts from what was measured here (README, figures) and follows what this process measures.
+ * costs one; Cascade has so many of them that the next block knows. Her expectation starts from what was measured here
+ * (README, figures) and follows what this process measures.
  */
 import { z } from "zod";
 import type { BitString } from "../../bits.js";

@@ -1,9 +1,11 @@
 /**
  * Chooses the method for the next block, and LDPC's mode where the link leaves it open: most secret bits a second. A
  * block of n bits takes max(C, W + C/L) seconds: C of the slower end's core, W waiting for answers, L turns that overlap
- * (Cascade's lanes, where waves follow each other; KERNELS.md E: D bits in flight and R round trips carry D/(R·RTT)). What is left of a bit is
- * yield − f·h(Q). Where the source takes longer to fill a block, its time counts, and the least leak wins. The accounting is given, never chosen: one-way leaves LDPC alone.
+ * (Cascade's lanes, where waves follow each other; KERNELS.md E: D bits in flight and R round trips carry D/(R·RTT)).
+ * What is left of a bit is yield − f·h(Q). Where the source takes longer to fill a block, its time counts, and the least
+ * leak wins. The accounting is given, never chosen: one-way leaves LDPC alone.
  */
+import { entropy } from "../../security/entropy.js";
 import type { Accounting, ReconciliationMode } from "./types.js";
 
 export interface Candidate {
@@ -84,8 +86,4 @@ function secretRate(input: AutoInput, candidate: Candidate): number {
 /** Core seconds of a block that took so long; the inverse of the above. */
 export function coreSeconds(seconds: number, waiting: number, lanes: number): number {
   return Math.min(seconds, (seconds - waiting) * lanes);
-}
-
-function entropy(q: number): number {
-  return q <= 0 || q >= 1 ? 0 : -q * Math.log2(q) - (1 - q) * Math.log2(1 - q);
 }
