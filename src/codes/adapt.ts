@@ -16,6 +16,7 @@ export interface FramePlan {
   /** Bits of a code word and of a syndrome. */
   readonly n: number;
   readonly m: number;
+  readonly lifting: number;
   readonly bits: number;
   readonly frames: number;
   /** Syndrome bits over n·h(Q) that the plan aims at. */
@@ -89,7 +90,7 @@ export function planFrames(bits: number, { qber, profile, largestFrame, share = 
   const columns = Math.max(leastColumns, Math.ceil(real / lifting));
   const rows = Math.min(columns - 1, Math.max(leastRows, Math.ceil(wanted / lifting)));
   const { id, n, m } = codeInfo(columns, lifting, rows);
-  return { code: id, n, m, bits, frames, startEfficiency };
+  return { code: id, n, m, lifting, bits, frames, startEfficiency };
 }
 
 function dispersion(q: number): number {

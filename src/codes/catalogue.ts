@@ -1,9 +1,13 @@
-/** Codes by id: `qc-<base columns>x<circulant>-m<base rows>`, constructed when asked for and kept. */
+/**
+ * Codes by id: `qc-<base columns>x<circulant>-m<base rows>`, constructed when asked for and kept; with `+<splits>` behind,
+ * that many of its base rows are split (split.ts).
+ */
 import { QkdError } from "../errors.js";
 import type { LdpcCode, QuasiCyclic } from "./code.js";
 import { construct } from "./construct.js";
 import { recorded } from "./curves.generated.js";
 import type { CurvePoint } from "./frame-errors.js";
+import { splitRows } from "./split.js";
 
 export interface CodeInfo {
   readonly id: string;
@@ -54,14 +58,24 @@ export function codeInfo(columns: number, lifting: number, rows: number): CodeIn
   };
 }
 
+/** Id of the code with that many rows of `id` split. */
+export function splitId(id: string, splits: number): string {
+  return splits > 0 ? `${id}+${splits}` : id;
+}
+
 const kept = new Map<string, LdpcCode>();
 
 /** @throws QkdError CODE_UNKNOWN */
 export function loadCode(id: string): LdpcCode {
   const known = kept.get(id);
   if (known) return known;
-  const match = /^qc-(\d{1,4})x(\d{1,4})-m(\d{1,4})$/.exec(id);
-  const [columns, lifting, rows] = (match?.slice(1) ?? []).map(Number) as [number, number, number];
+  const match = /^qc-(\d{1,4})x(\d{1,4})-m(\d{1,4})(?:\+(\d{1,4}))?$/.exec(id);
+  const [columns, lifting, rows, splits] = (match?.slice(1) ?? []).map((text) => Number(text ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   if (
     !match ||
     columns < 8 ||
@@ -70,10 +84,15 @@ export function loadCode(id: string): LdpcCode {
     lifting < 32 ||
     lifting > 4096 ||
     rows < 3 ||
-    rows >= columns
+    rows + splits >= columns
   )
     throw new QkdError("CODE_UNKNOWN", `There is no code ${JSON.stringify(id)}.`, { id });
-  const code = expand(id, construct({ rows, columns, lifting, seed }));
+  const code = expand(
+    id,
+    splits > 0
+      ? splitRows(loadCode(codeInfo(columns, lifting, rows).id).quasiCyclic!, splits)
+      : construct({ rows, columns, lifting, seed }),
+  );
   if (kept.size >= 64) kept.clear();
   kept.set(id, code);
   return code;

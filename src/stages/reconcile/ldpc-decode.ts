@@ -10,7 +10,7 @@ export interface Trial {
   readonly frame: OpenFrame;
   /** Bob's bits. What Alice has shown stays with `frame`: a decoder goes on only with the word that it began with. */
   readonly word: Uint8Array<ArrayBuffer>;
-  readonly syndrome: Uint8Array;
+  syndrome: Uint8Array;
   result?: DecodedFrame;
 }
 
@@ -26,7 +26,7 @@ export async function decodeTrials(
   { executor, signal }: Pick<ReconcileContext, "executor" | "signal">,
   plan: FramePlan,
   profile: Profile,
-  qber: number,
+  target: { readonly code: string; readonly qber: number },
   trials: Trial[],
   weakest: number,
 ): Promise<Trial[]> {
@@ -44,9 +44,8 @@ export async function decodeTrials(
     const job = executor.run(
       "ldpcDecode",
       {
-        code: plan.code,
+        ...target,
         frames,
-        qber,
         arithmetic: profile.arithmetic,
         maxIterations: further ? furtherIterations : profile.iterations,
         patience: profile.patience,

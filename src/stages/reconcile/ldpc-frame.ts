@@ -1,30 +1,37 @@
 /**
- * A frame whose decoding is not finished, as either end sees it: which positions Alice has shown, and how many come next.
- * A frame is shown whole when syndrome and shown bits would reach its length: nothing of it can stay secret any more.
+ * A frame whose decoding is not finished, as either end sees it: what Alice has shown of it, and what comes next.
+ * A frame is shown whole when syndromes and shown bits would reach its length: nothing of it can stay secret any more.
  */
 import { BitString } from "../../bits.js";
 import { decodeSlots, encodeSlots } from "../../channel/encoding.js";
 import type { FramePlan } from "../../codes/adapt.js";
-import { agreedPlaces } from "../places.js";
+import type { LeakReason } from "../../security/ledger.js";
 import { realBits } from "./frames.js";
+import { splitsAfter } from "./ldpc-further.js";
 import { type AskedPositions, misbehaves } from "./ldpc-messages.js";
-import type { Accounting } from "./types.js";
 
-/** Bits of a round as a share of the syndrome: `steady` rounds of the first share, then growing by `growth`. */
-const schedule: Readonly<Record<Accounting, { least: number; steady: number; growth: number }>> = {
-  "pattern-public": { least: 8, steady: 10, growth: 1.3 },
-  "one-way": { least: 16, steady: 1, growth: 1.2 },
-};
+/** Bits of a round of Bob's requests: ten of one size, then growing. */
+const leastBits = 8;
+const steadyRounds = 10;
+const growth = 1.3;
 
 /** Small syndromes lose less of the key to a larger share of them, and save rounds (measured at 1, 3 and 8 %). */
-function shareOf({ m, n }: FramePlan, accounting: Accounting): number {
-  if (accounting === "one-way") return 0.02;
+function shareOf({ m, n }: FramePlan): number {
   return m < 0.11 * n ? 0.008 : m < 0.18 * n ? 0.006 : 0.004;
 }
 
-export function roundBits(plan: FramePlan, round: number, accounting: Accounting): number {
-  const { least, steady, growth } = schedule[accounting];
-  return Math.ceil(Math.max(least, shareOf(plan, accounting) * plan.m) * growth ** Math.max(0, round - steady + 1));
+export function roundBits(plan: FramePlan, round: number): number {
+  return Math.ceil(Math.max(leastBits, shareOf(plan) * plan.m) * growth ** Math.max(0, round - steadyRounds + 1));
+}
+
+/** What Alice shows of a frame in a round. */
+export interface Disclosure {
+  readonly reason: LeakReason;
+  readonly bits: number;
+  /** Her bits at these places; */
+  readonly places?: Uint32Array;
+  /** or the checks of the rows split off since the round before, this many in all. */
+  readonly splits?: number;
 }
 
 export class OpenFrame {
@@ -33,45 +40,52 @@ export class OpenFrame {
   private readonly shown = new Set<number>();
   private readonly places: number[] = [];
   private readonly bits: number[] = [];
-  private agreed = 0;
-  private left: number;
 
   constructor(
     readonly index: number,
     private readonly plan: FramePlan,
-    private readonly accounting: Accounting,
   ) {
     this.real = realBits(index, plan);
-    this.left = this.real;
   }
 
   /** Bob, pattern-public: what he asks for, of the positions that his decoder is least sure of. */
   ask(weakest: Uint32Array, round: number): AskedPositions {
-    const count = roundBits(this.plan, round, this.accounting);
+    const count = roundBits(this.plan, round);
     const places = Float64Array.from(weakest.subarray(0, count));
     return { count: places.length, places: new Uint8Array(encodeSlots(places)) };
   }
 
-  /** Both ends: positions that Alice shows in this round. @param asked Bob's choice, pattern-public */
-  next(round: number, asked: AskedPositions | undefined): Uint32Array {
-    const count = roundBits(this.plan, round, this.accounting);
-    if (asked && asked.count > count) throw misbehaves("Bob asks for more bits than a round has");
-    const wanted = asked
-      ? Uint32Array.from(decodeSlots(asked.places, asked.count, this.plan.n))
-      : agreedPlaces(this.real, this.agreed, count);
-    for (const place of wanted) {
+  /** Both ends: what Alice shows in this round. @param asked pattern-public: Bob's choice */
+  next(round: number, asked: AskedPositions | undefined): Disclosure {
+    return asked ? this.answer(round, asked) : this.split(round);
+  }
+
+  private answer(round: number, asked: AskedPositions): Disclosure {
+    const count = roundBits(this.plan, round);
+    if (asked.count > count) throw misbehaves("Bob asks for more bits than a round has");
+    const places = Uint32Array.from(decodeSlots(asked.places, asked.count, this.plan.n));
+    for (const place of places) {
       if (place >= this.real || this.shown.has(place))
         throw misbehaves("a position is asked for twice, or holds no key bit");
     }
-    const shown = this.real - this.left + Math.max(count, wanted.length);
-    if (this.plan.m + shown >= this.real || wanted.length === 0) {
-      this.shownWhole = true;
-      return Uint32Array.from({ length: this.real }, (_, place) => place).filter((place) => !this.shown.has(place));
-    }
-    for (const place of wanted) this.shown.add(place);
-    this.agreed += wanted.length;
-    this.left -= wanted.length;
-    return wanted;
+    if (this.plan.m + this.shown.size + count >= this.real || places.length === 0) return this.whole();
+    for (const place of places) this.shown.add(place);
+    return { reason: "revealed-bits", bits: places.length, places };
+  }
+
+  private split(round: number): Disclosure {
+    const { m, lifting } = this.plan;
+    const splits = splitsAfter(this.plan, round + 1);
+    if (m + splits * lifting >= this.real) return this.whole();
+    return { reason: "further-syndrome", bits: (splits - splitsAfter(this.plan, round)) * lifting, splits };
+  }
+
+  private whole(): Disclosure {
+    this.shownWhole = true;
+    const places = Uint32Array.from({ length: this.real }, (_, place) => place).filter(
+      (place) => !this.shown.has(place),
+    );
+    return { reason: "revealed-frame", bits: places.length, places };
   }
 
   /** Bob: Alice's bits at these places. */

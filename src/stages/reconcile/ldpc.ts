@@ -4,7 +4,7 @@
  *   Alice → Bob  ldpc.syndromes  of all frames, some a message; Bob decodes as they arrive
  *   then until every frame is closed
  *   Bob → Alice  ldpc.flags      which open frames are still not decoded; pattern-public: the positions he wants
- *   Alice → Bob  ldpc.more       her bits there: his choice (pattern-public), or the next pre-agreed ones (one-way)
+ *   Alice → Bob  ldpc.more       her bits there (pattern-public), or the checks of further rows (one-way)
  *
  * A frame that does not close is shown whole and counted, never dropped. One-way: Bob's flags count a bit each. Nothing
  * of Bob's but flags and positions leaves him. Equal words are not proven here: a wrong code word can satisfy a syndrome,
@@ -13,10 +13,12 @@
 import { BitString } from "../../bits.js";
 import { wireBits } from "../../channel/schemas.js";
 import { type FramePlan, smallestFrame } from "../../codes/adapt.js";
+import { splitId } from "../../codes/catalogue.js";
 import { bitsAt } from "../places.js";
 import { fromFrames, toFrames } from "./frames.js";
 import { decodeTrials, type Trial } from "./ldpc-decode.js";
-import { OpenFrame, roundBits } from "./ldpc-frame.js";
+import { type Disclosure, OpenFrame, roundBits } from "./ldpc-frame.js";
+import { extendSyndrome, furtherAttempt, splitsAfter } from "./ldpc-further.js";
 import {
   flagsSchema,
   framesPerMessage,
@@ -44,7 +46,7 @@ async function asAlice(
   }
   const plan = planFor(word.length, options);
   const frames = toFrames(word, plan);
-  const batches = batchesOf(frames).map((batch) => syndromes(context, plan, batch));
+  const batches = batchesOf(frames).map((batch) => syndromes(context, plan.code, batch));
   // All jobs run at once; one that fails while another is awaited must not go unhandled.
   for (const batch of batches) batch.catch(() => undefined);
   for (const batch of batches) {
@@ -52,7 +54,7 @@ async function asAlice(
     ledger.add("syndrome", plan.m * sent.length);
     await channel.send("ldpc.syndromes", { code: plan.code, frames: sent });
   }
-  let open = frames.map((_, f) => new OpenFrame(f, plan, accounting));
+  let open = frames.map((_, f) => new OpenFrame(f, plan));
   let framesFailed = 0;
   let rounds = 0;
   for (; ; rounds++) {
@@ -63,13 +65,11 @@ async function asAlice(
     const asked = accounting === "pattern-public" ? open.length : 0;
     if (flags.positions.length !== asked) throw misbehaves("Bob's positions do not fit his frames");
     if (open.length === 0) break;
-    const values = open.map((frame, i) => {
-      const wanted = frame.next(rounds, flags.positions[i]);
-      ledger.add(frame.shownWhole ? "revealed-frame" : "revealed-bits", wanted.length);
-      if (frame.shownWhole) framesFailed++;
-      return bitsAt(frames[frame.index]!, wanted).bytes;
-    });
-    await channel.send("ldpc.more", { values });
+    const shown = open.map((frame, i) => frame.next(rounds, flags.positions[i]));
+    for (const { reason, bits } of shown) ledger.add(reason, bits);
+    framesFailed += open.filter(({ shownWhole }) => shownWhole).length;
+    const words = open.map(({ index }) => frames[index]!);
+    await channel.send("ldpc.more", { values: await valuesOf(context, plan, words, shown) });
     open = open.filter((frame) => !frame.shownWhole);
     if (open.length === 0) {
       rounds++;
@@ -94,8 +94,9 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
   const closed: Uint8Array[] = [];
   let iterations = 0;
   const attempt = (trials: Trial[], round: number) => {
-    const weakest = accounting === "pattern-public" ? roundBits(plan, round, accounting) : 0;
-    return decodeTrials(context, plan, profile, options.qber, trials, weakest);
+    const asks = accounting === "pattern-public";
+    const target = furtherAttempt(plan, options.qber, asks ? 0 : splitsAfter(plan, round));
+    return decodeTrials(context, plan, profile, target, trials, asks ? roundBits(plan, round) : 0);
   };
   const first: Promise<Trial[]>[] = [];
   for (let from = 0; from < plan.frames; from += framesPerMessage) {
@@ -105,7 +106,7 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
       throw misbehaves("Alice's syndromes do not fit the block");
     ledger.add("syndrome", plan.m * count);
     const trials = message.frames.map((bits, i) => ({
-      frame: new OpenFrame(from + i, plan, accounting),
+      frame: new OpenFrame(from + i, plan),
       word: words[from + i]!,
       syndrome: wireBits(bits, plan.m).bytes,
     }));
@@ -136,10 +137,13 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
     if (open.length === 0) break;
     const { values } = await channel.receive("ldpc.more", moreSchema);
     if (values.length !== open.length) throw misbehaves("Alice's bits do not fit the frames asked for");
-    open.forEach(({ frame, word: bits }, i) => {
-      const wanted = frame.next(rounds, positions[i]);
-      ledger.add(frame.shownWhole ? "revealed-frame" : "revealed-bits", wanted.length);
-      frame.learn(wanted, wireBits(values[i]!, wanted.length));
+    open.forEach((trial, i) => {
+      const { frame, word: bits } = trial;
+      const shown = frame.next(rounds, positions[i]);
+      ledger.add(shown.reason, shown.bits);
+      const told = wireBits(values[i]!, shown.bits);
+      if (shown.splits) trial.syndrome = extendSyndrome(plan, trial.syndrome, told.bytes);
+      if (shown.places) frame.learn(shown.places, told);
       if (!frame.shownWhole) return;
       framesFailed++;
       frame.correct(bits);
@@ -159,16 +163,33 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
 
 async function syndromes(
   { executor, signal }: ReconcileContext,
-  plan: FramePlan,
+  code: string,
   frames: readonly Uint8Array[],
 ): Promise<Uint8Array[]> {
   const words = frames.map((frame) => frame.slice());
   const done = await executor.run(
     "ldpcSyndrome",
-    { code: plan.code, words },
+    { code, words },
     { transfer: words.map((frame) => frame.buffer), ...(signal ? { signal } : {}) },
   );
   return done.syndromes;
+}
+
+/** Alice: what she shows of each frame, packed. */
+async function valuesOf(
+  context: ReconcileContext,
+  { code, m, lifting }: FramePlan,
+  frames: readonly Uint8Array[],
+  shown: readonly Disclosure[],
+): Promise<Uint8Array[]> {
+  const { splits = 0 } = shown.find((one) => one.splits) ?? {};
+  const split = frames.filter((_, i) => shown[i]!.splits);
+  const jobs = batchesOf(split).map((batch) => syndromes(context, splitId(code, splits), batch));
+  const checks = (await Promise.all(jobs)).flat();
+  return frames.map((frame, i) => {
+    const { places, bits } = shown[i]!;
+    return places ? bitsAt(frame, places).bytes : checks.shift()!.subarray((m + splits * lifting - bits) / 8);
+  });
 }
 
 function batchesOf<T>(items: readonly T[]): T[][] {
