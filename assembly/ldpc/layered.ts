@@ -20,6 +20,14 @@ const selectAt: usize = 64;
 /** Behind them eight tables of c, rounded up where (k + ½)/8 exceeds what is missing: edges take them in turn. */
 const ditherAt: usize = 192;
 const ditherMask: usize = 96;
+/**
+ * Fewer failing checks than that, and not fewer `trapped` iterations later, are a trap: some wrong bits in a row of checks
+ * that agree on them (the chain of degree 2), whose priors outweigh what the checks at both ends may say. From then on
+ * they may say more; earlier that would saturate the beliefs.
+ */
+const fewChecks: i32 = 64;
+const trapped: i32 = 2;
+const openClip: i32 = 110;
 
 // @ts-ignore: decorator
 @inline
@@ -268,11 +276,14 @@ export function ldpcDecode(
         ? iterateTight(code, rows, z, l, r, spread, pointers, tables, clip)
         : iterateFast(code, rows, z, l, r, spread, pointers, tables, clip, alpha);
     pin(l, known, knownCount);
-    if (unsatisfied < 64 && satisfied(code, rows, z, columns, l, target, sweep)) return i;
+    if (unsatisfied < fewChecks && satisfied(code, rows, z, columns, l, target, sweep)) return i;
     if (i == 1) first = max(1, unsatisfied);
     alpha = alphaTo - ((alphaTo - alphaFrom) * min(first, unsatisfied)) / first;
     if (unsatisfied < least - (least >> 6)) {
       least = unsatisfied;
+      gained = i;
+    } else if (clip < openClip && unsatisfied < fewChecks && i - gained >= trapped) {
+      clip = openClip;
       gained = i;
     } else if (i - gained >= patience) return -i;
   }

@@ -51,7 +51,7 @@ export function decode(
 /** Frames up to this length are worth every way there is: more disclosure costs them most. */
 const shortFrame = 32_768;
 
-/** The SIMD decoder; what the fast arithmetic misses, by the tight one; short frames, then in floating point. */
+/** The SIMD decoder; what the fast arithmetic misses, by the tight one; short frames, by both and then in floating point. */
 function decodeInTurn(
   wasm: WasmInstance,
   code: LdpcCode,
@@ -61,7 +61,8 @@ function decodeInTurn(
   options: DecodeOptions,
 ): Found {
   const fast = options.arithmetic === "fast";
-  const last = code.n > shortFrame || options.effort === "once";
+  const short = code.n <= shortFrame;
+  const inInt8 = fast || short ? 2 : 1;
   const ways = [
     () => decodeLayered(wasm, code, base, word, target, options),
     () => decodeLayered(wasm, code, base, word, target, { ...options, arithmetic: fast ? "tight" : "fast" }),
@@ -69,7 +70,7 @@ function decodeInTurn(
   ];
   let iterations = 0;
   let first: Found | undefined;
-  for (const way of ways.slice(0, last ? (fast ? 2 : 1) : 3)) {
+  for (const way of ways.slice(0, short && options.effort !== "once" ? 3 : inInt8)) {
     const found = way();
     iterations += found.iterations;
     if (found.ok) return { ...found, iterations };
