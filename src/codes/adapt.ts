@@ -26,7 +26,7 @@ export interface FramePlan {
 /**
  * How much a frame discloses before Bob has tried.
  * - `fast`: what normalised min-sum closes in some 16 iterations;
- * - `single`: what A-min* closes at the first attempt in all but a percent of the frames;
+ * - `single`: what A-min* closes at the first attempt in most frames; the others need a round or two of further checks;
  * - `balanced`: a little less; half of the frames need a round or two of Bob's requests;
  * - `incremental`: below any single attempt; Bob's requests add what each frame lacks.
  */
@@ -35,7 +35,7 @@ export type StartProfile = "fast" | "single" | "balanced" | "incremental";
 const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: number; wide?: number; ease?: number }>> = {
   fast: { asymptotic: 1.12, finite: 4.9, ease: 0.005 },
   // Checks grow as 1/Q, and int8 loses in each: below 0.7 % no frame length makes up for it.
-  single: { asymptotic: 1.093, finite: 4.66, wide: 6e-9 },
+  single: { asymptotic: 1.066, finite: 4.55, wide: 3e-9 },
   balanced: { asymptotic: 1.066, finite: 3.5 },
   incremental: { asymptotic: 1.04, finite: 1.6 },
 };

@@ -3,7 +3,7 @@
  * - `throughput`: normalised min-sum, so much syndrome that some 16 iterations do;
  * - `efficiency`: A-min*, frames of 2^20 bits; pattern-public begins below any single attempt and lets Bob ask;
  * - `auto`: A-min*, frames of 2^18 bits; pattern-public begins where half of the frames close at once.
- * One-way, a margin costs less than pre-agreed bits do, so both begin where nearly all frames close at once.
+ * One-way, Alice does not know what a frame lacks, so both begin where most frames close at once.
  */
 import { type FramePlan, type PlanOptions, planFrames, type StartProfile } from "../../codes/adapt.js";
 import type { ReconcileOptions } from "./types.js";
@@ -21,13 +21,11 @@ export interface Profile {
 /** Where the estimate is rough: share of the leak it asks for to begin with. */
 const cautiousStart = { small: 0.72, large: 0.9 };
 const smallBits = 100_000;
-/** One-way, estimates below this are decoded by min-sum: closing nearly all frames, both arithmetics need the same. */
-const tightFrom = 0.0045;
 const usualFrame = 2 ** 18;
 const largeFrame = 2 ** 20;
 
-export function profileOf({ mode, accounting, qber }: ReconcileOptions): Profile {
-  if (mode === "throughput" || (accounting === "one-way" && qber < tightFrom))
+export function profileOf({ mode, accounting }: ReconcileOptions): Profile {
+  if (mode === "throughput")
     return {
       start: "fast",
       arithmetic: "fast",
@@ -42,9 +40,9 @@ export function profileOf({ mode, accounting, qber }: ReconcileOptions): Profile
       start: "single",
       arithmetic: "tight",
       iterations: 60,
-      patience: 12,
+      patience: 4,
       largestFrame,
-      why: "a margin costs less than rounds",
+      why: "further checks add what each frame lacks",
     };
   const efficient = mode === "efficiency";
   const start = efficient ? "incremental" : "balanced";
