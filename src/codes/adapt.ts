@@ -75,11 +75,8 @@ export function planFrames(bits: number, { qber, profile, largestFrame, share = 
   // The first frame has most.
   const real = Math.min(Math.ceil(bits / 8) * 8, Math.ceil(Math.ceil(bits / frameUnit) / frames) * frameUnit);
   const target = real < manyFrom ? fewColumns : manyColumns;
-  const q = Math.min(0.25, Math.max(1e-4, qber));
-  const { asymptotic, finite, wide = 0, ease = 0 } = measured[profile];
-  const spread = dispersion(q);
-  const shift = Math.min(mostForWidth, wide / q ** 3) + ease * Math.max(0, Math.min(easeTo, spread) - easeFrom);
-  const startEfficiency = share * (asymptotic + (finite * spread) / Math.sqrt(real) + shift);
+  const q = planned(qber);
+  const startEfficiency = share * efficiency(q, profile, real);
   const wanted = startEfficiency * entropy(q) * real;
   const circulant = Math.max(real / mostColumns, Math.min(real / target, wanted / fineRows));
   const lifting = Math.max(
@@ -91,6 +88,23 @@ export function planFrames(bits: number, { qber, profile, largestFrame, share = 
   const rows = Math.min(columns - 1, Math.max(leastRows, Math.ceil(wanted / lifting)));
   const { id, n, m } = codeInfo(columns, lifting, rows);
   return { code: id, n, m, lifting, bits, frames, startEfficiency };
+}
+
+/** Base rows that the profile would give a frame of this plan at another error rate. */
+export function rowsFor({ n, lifting }: FramePlan, qber: number, profile: StartProfile): number {
+  const q = planned(qber);
+  return Math.ceil((efficiency(q, profile, n) * entropy(q) * n) / lifting);
+}
+
+function planned(qber: number): number {
+  return Math.min(0.25, Math.max(1e-4, qber));
+}
+
+function efficiency(q: number, profile: StartProfile, bits: number): number {
+  const { asymptotic, finite, wide = 0, ease = 0 } = measured[profile];
+  const spread = dispersion(q);
+  const shift = Math.min(mostForWidth, wide / q ** 3) + ease * Math.max(0, Math.min(easeTo, spread) - easeFrom);
+  return asymptotic + (finite * spread) / Math.sqrt(bits) + shift;
 }
 
 function dispersion(q: number): number {

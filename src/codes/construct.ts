@@ -51,6 +51,11 @@ export function construct({ rows, columns, lifting, seed }: BaseCode): QuasiCycl
   };
 }
 
+/** Mean number of bits in a check; rows differ by one. */
+export function meanCheckDegree(rows: number, columns: number): number {
+  return columnDegrees(rows, columns).reduce((sum, degree) => sum + degree, 0) / rows;
+}
+
 /** Ascending degrees of all base columns: edge fractions λ_d give d-columns in proportion λ_d / d. */
 function columnDegrees(rows: number, columns: number): number[] {
   const lambda = distributionFor(1 - rows / columns);

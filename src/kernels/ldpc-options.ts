@@ -40,13 +40,15 @@ export interface DecodeResult {
   readonly iterations: number;
   /** Bits in which `word` and Bob's word differ. */
   readonly corrected: number;
+  /** Checks that `word` as given fails: they tell the error rate before anything is decoded. */
+  readonly failing: number;
   readonly weakest?: Uint32Array;
   /** As secret as the word: to be zeroised. Absent where going on from it is worse than a new start. */
   readonly state?: Uint8Array<ArrayBuffer>;
 }
 
 /** What a decoder found, before the error pattern is put on Bob's word. */
-export interface Found extends Omit<DecodeResult, "word" | "corrected"> {
+export interface Found extends Omit<DecodeResult, "word" | "corrected" | "failing"> {
   readonly pattern: BitString;
 }
 

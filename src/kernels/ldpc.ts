@@ -42,10 +42,11 @@ export function decode(
     isVector(base) && noPuncturing
       ? decodeInTurn(wasm, code, base, word, wanted, options)
       : decodeGeneral(wasm, code, word, wanted, options);
+  const failing = countOnes(wanted);
   wanted.zeroise();
   const { pattern, ...rest } = found;
   const corrected = countOnes(pattern);
-  return { ...rest, word: xorInto(pattern, word), corrected };
+  return { ...rest, word: xorInto(pattern, word), corrected, failing };
 }
 
 /** Frames up to this length are worth every way there is: more disclosure costs them most. */

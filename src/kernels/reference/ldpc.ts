@@ -3,7 +3,7 @@
  * Inf. Theory 47, 498 (2001)), the tanh rule with its products forward and backward over a row, damped on a second and
  * third attempt.
  */
-import { BitString } from "../../bits.js";
+import { BitString, countOnes, xorBits } from "../../bits.js";
 import type { LdpcCode } from "../../codes/code.js";
 import { checkDecode, type DecodeOptions, type DecodeResult } from "../ldpc-options.js";
 
@@ -20,11 +20,12 @@ export function syndrome(code: LdpcCode, word: BitString): BitString {
 export function decode(code: LdpcCode, word: BitString, target: BitString, options: DecodeOptions): DecodeResult {
   checkDecode(code, word, target, options);
   const iterations = options.maxIterations ?? 60;
+  const failing = countOnes(xorBits(syndrome(code, word), target));
   for (const damping of [1, 0.7, 0.5]) {
     const found = flood(code, word, target, options, iterations, damping);
-    if (found) return found;
+    if (found) return { ...found, failing };
   }
-  return { ok: false, word, iterations, corrected: 0 };
+  return { ok: false, word, iterations, corrected: 0, failing };
 }
 
 function flood(
@@ -34,7 +35,7 @@ function flood(
   options: DecodeOptions,
   iterations: number,
   damping: number,
-): DecodeResult | undefined {
+): Omit<DecodeResult, "failing"> | undefined {
   const { n, m, rowStart, columns } = code;
   const qber = Math.min(0.499, Math.max(1e-4, options.qber));
   const prior = Float64Array.from({ length: n }, (_, i) => (word.get(i) ? -1 : 1) * Math.log((1 - qber) / qber));

@@ -26,7 +26,7 @@ export async function decodeTrials(
   { executor, signal }: Pick<ReconcileContext, "executor" | "signal">,
   plan: FramePlan,
   profile: Profile,
-  target: { readonly code: string; readonly qber: number },
+  attempt: { readonly code: string; readonly qber: number },
   trials: Trial[],
   weakest: number,
 ): Promise<Trial[]> {
@@ -44,7 +44,7 @@ export async function decodeTrials(
     const job = executor.run(
       "ldpcDecode",
       {
-        ...target,
+        ...attempt,
         frames,
         arithmetic: profile.arithmetic,
         maxIterations: further ? furtherIterations : profile.iterations,

@@ -7,7 +7,6 @@ import { decodeSlots, encodeSlots } from "../../channel/encoding.js";
 import type { FramePlan } from "../../codes/adapt.js";
 import type { LeakReason } from "../../security/ledger.js";
 import { realBits } from "./frames.js";
-import { splitsAfter } from "./ldpc-further.js";
 import { type AskedPositions, misbehaves } from "./ldpc-messages.js";
 
 /** Bits of a round of Bob's requests: ten of one size, then growing. */
@@ -55,12 +54,15 @@ export class OpenFrame {
     return { count: places.length, places: new Uint8Array(encodeSlots(places)) };
   }
 
-  /** Both ends: what Alice shows in this round. @param asked pattern-public: Bob's choice */
-  next(round: number, asked: AskedPositions | undefined): Disclosure {
-    return asked ? this.answer(round, asked) : this.split(round);
+  /** Both ends: the checks of `rows` more rows split off, `splits` in all. */
+  split(rows: number, splits: number): Disclosure {
+    const { m, lifting } = this.plan;
+    if (m + splits * lifting + this.shown.size >= this.real) return this.whole();
+    return { reason: "further-syndrome", bits: rows * lifting, splits };
   }
 
-  private answer(round: number, asked: AskedPositions): Disclosure {
+  /** Both ends, pattern-public: the bits that Bob asks for. @param syndromeBits that were shown of this frame */
+  answer(round: number, asked: AskedPositions, syndromeBits: number): Disclosure {
     const count = roundBits(this.plan, round);
     if (asked.count > count) throw misbehaves("Bob asks for more bits than a round has");
     const places = Uint32Array.from(decodeSlots(asked.places, asked.count, this.plan.n));
@@ -68,16 +70,9 @@ export class OpenFrame {
       if (place >= this.real || this.shown.has(place))
         throw misbehaves("a position is asked for twice, or holds no key bit");
     }
-    if (this.plan.m + this.shown.size + count >= this.real || places.length === 0) return this.whole();
+    if (syndromeBits + this.shown.size + count >= this.real || places.length === 0) return this.whole();
     for (const place of places) this.shown.add(place);
     return { reason: "revealed-bits", bits: places.length, places };
-  }
-
-  private split(round: number): Disclosure {
-    const { m, lifting } = this.plan;
-    const splits = splitsAfter(this.plan, round + 1);
-    if (m + splits * lifting >= this.real) return this.whole();
-    return { reason: "further-syndrome", bits: (splits - splitsAfter(this.plan, round)) * lifting, splits };
   }
 
   private whole(): Disclosure {

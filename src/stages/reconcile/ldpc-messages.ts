@@ -13,7 +13,9 @@ export const syndromesSchema = z.strictObject({
 export const flagsSchema = z.strictObject({
   /** A bit a frame that was open: still not decoded. */
   open: wireBytes,
-  /** Pattern-public: per frame still open the positions wanted. */
+  /** Base rows to split: their checks are wanted of every frame still open. */
+  rows: wireCount,
+  /** Pattern-public, where no rows are: per frame still open the positions wanted. */
   positions: z.array(z.strictObject({ count: wireCount, places: wireBytes })).max(mostFrames),
 });
 export const moreSchema = z.strictObject({ values: z.array(wireBytes).max(mostFrames) });

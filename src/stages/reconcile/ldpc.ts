@@ -3,22 +3,25 @@
  *
  *   Alice → Bob  ldpc.syndromes  of all frames, some a message; Bob decodes as they arrive
  *   then until every frame is closed
- *   Bob → Alice  ldpc.flags      which open frames are still not decoded; pattern-public: the positions he wants
- *   Alice → Bob  ldpc.more       her bits there (pattern-public), or the checks of further rows (one-way)
+ *   Bob → Alice  ldpc.flags      which open frames are still not decoded; how many further rows he wants or, allowed
+ *                                pattern-public alone, which positions
+ *   Alice → Bob  ldpc.more       the checks of those rows, or her bits there
  *
- * A frame that does not close is shown whole and counted, never dropped. One-way: Bob's flags count a bit each. Nothing
+ * A frame that does not close is shown whole and counted, never dropped. One-way: Bob's flags count, in whole. Nothing
  * of Bob's but flags and positions leaves him. Equal words are not proven here: a wrong code word can satisfy a syndrome,
  * so verification follows.
  */
+import type { z } from "zod";
 import { BitString } from "../../bits.js";
 import { wireBits } from "../../channel/schemas.js";
 import { type FramePlan, smallestFrame } from "../../codes/adapt.js";
-import { splitId } from "../../codes/catalogue.js";
+import { mostColumns, splitId } from "../../codes/catalogue.js";
+import type { LeakLedger } from "../../security/ledger.js";
 import { bitsAt } from "../places.js";
 import { fromFrames, toFrames } from "./frames.js";
 import { decodeTrials, type Trial } from "./ldpc-decode.js";
 import { type Disclosure, OpenFrame, roundBits } from "./ldpc-frame.js";
-import { extendSyndrome, furtherAttempt, splitsAfter } from "./ldpc-further.js";
+import { extendSyndrome, furtherAttempt, furtherChecks, missingRows, rowsBits, rowsToAsk } from "./ldpc-further.js";
 import {
   flagsSchema,
   framesPerMessage,
@@ -28,7 +31,7 @@ import {
   wholeSchema,
 } from "./ldpc-messages.js";
 import { planFor, profileOf } from "./ldpc-profile.js";
-import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
+import type { Accounting, ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
 export const ldpcReconciler: Reconciler = { asAlice, asBob };
 
@@ -55,26 +58,20 @@ async function asAlice(
     await channel.send("ldpc.syndromes", { code: plan.code, frames: sent });
   }
   let open = frames.map((_, f) => new OpenFrame(f, plan));
-  let framesFailed = 0;
-  let rounds = 0;
-  for (; ; rounds++) {
+  let [framesFailed, rounds, splits] = [0, 0, 0];
+  for (; open.length > 0; rounds++) {
     const flags = await channel.receive("ldpc.flags", flagsSchema);
-    if (accounting === "one-way") ledger.add("reconciliation-flag", open.length);
     const pending = wireBits(flags.open, open.length);
+    countFlags(ledger, accounting, open.length);
     open = open.filter((_, i) => pending.get(i));
-    const asked = accounting === "pattern-public" ? open.length : 0;
-    if (flags.positions.length !== asked) throw misbehaves("Bob's positions do not fit his frames");
     if (open.length === 0) break;
-    const shown = open.map((frame, i) => frame.next(rounds, flags.positions[i]));
+    splits += flags.rows;
+    const shown = disclosures(plan, accounting, open, flags, rounds, splits);
     for (const { reason, bits } of shown) ledger.add(reason, bits);
-    framesFailed += open.filter(({ shownWhole }) => shownWhole).length;
     const words = open.map(({ index }) => frames[index]!);
     await channel.send("ldpc.more", { values: await valuesOf(context, plan, words, shown) });
-    open = open.filter((frame) => !frame.shownWhole);
-    if (open.length === 0) {
-      rounds++;
-      break;
-    }
+    framesFailed += open.filter(({ shownWhole }) => shownWhole).length;
+    open = open.filter(({ shownWhole }) => !shownWhole);
   }
   for (const frame of frames) frame.fill(0);
   return outcome(word, { frames: plan.frames, framesFailed, rounds }, choiceOf(plan, options));
@@ -93,10 +90,10 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
   const words = toFrames(word, plan);
   const closed: Uint8Array[] = [];
   let iterations = 0;
-  const attempt = (trials: Trial[], round: number) => {
-    const asks = accounting === "pattern-public";
-    const target = furtherAttempt(plan, options.qber, asks ? 0 : splitsAfter(plan, round));
-    return decodeTrials(context, plan, profile, target, trials, asks ? roundBits(plan, round) : 0);
+  let [framesFailed, rounds, splits] = [0, 0, 0];
+  const attempt = (trials: Trial[]) => {
+    const weakest = accounting === "pattern-public" ? roundBits(plan, rounds) : 0;
+    return decodeTrials(context, plan, profile, furtherAttempt(plan, options.qber, splits), trials, weakest);
   };
   const first: Promise<Trial[]>[] = [];
   for (let from = 0; from < plan.frames; from += framesPerMessage) {
@@ -110,15 +107,14 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
       word: words[from + i]!,
       syndrome: wireBits(bits, plan.m).bytes,
     }));
-    const started = attempt(trials, 0);
+    const started = attempt(trials);
     started.catch(() => undefined);
     first.push(started);
   }
   let tried = (await Promise.all(first)).flat();
-  let framesFailed = 0;
-  let rounds = 0;
+  const failing = tried.reduce((sum, { result }) => sum + (result?.failing ?? 0), 0);
+  const missing = missingRows(plan, profile.start, failing, plan.frames);
   while (tried.length > 0) {
-    if (accounting === "one-way") ledger.add("reconciliation-flag", tried.length);
     const pending = BitString.zeros(tried.length);
     tried.forEach(({ frame, result: decoded }, i) => {
       iterations += decoded?.iterations ?? 0;
@@ -129,31 +125,34 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
       }
     });
     const open = tried.filter((trial) => !trial.result?.ok);
+    const rows = open.length > 0 ? rowsToAsk(plan, accounting, rounds, missing) : 0;
     const positions =
-      accounting === "pattern-public"
+      accounting === "pattern-public" && rows === 0
         ? open.map(({ frame, result: decoded }) => frame.ask(decoded?.weakest ?? new Uint32Array(), rounds))
         : [];
-    await channel.send("ldpc.flags", { open: pending.bytes, positions });
+    const flags = { open: pending.bytes, rows, positions };
+    countFlags(ledger, accounting, tried.length);
+    await channel.send("ldpc.flags", flags);
     if (open.length === 0) break;
+    splits += rows;
+    const frames = open.map(({ frame }) => frame);
+    const shown = disclosures(plan, accounting, frames, flags, rounds, splits);
     const { values } = await channel.receive("ldpc.more", moreSchema);
     if (values.length !== open.length) throw misbehaves("Alice's bits do not fit the frames asked for");
     open.forEach((trial, i) => {
       const { frame, word: bits } = trial;
-      const shown = frame.next(rounds, positions[i]);
-      ledger.add(shown.reason, shown.bits);
-      const told = wireBits(values[i]!, shown.bits);
-      if (shown.splits) trial.syndrome = extendSyndrome(plan, trial.syndrome, told.bytes);
-      if (shown.places) frame.learn(shown.places, told);
+      const { reason, bits: count, places, splits: split } = shown[i]!;
+      ledger.add(reason, count);
+      const told = wireBits(values[i]!, count);
+      if (split) extend(plan, trial, told.bytes);
+      if (places) frame.learn(places, told);
       if (!frame.shownWhole) return;
       framesFailed++;
       frame.correct(bits);
       closed[frame.index] = bits;
     });
     rounds++;
-    tried = await attempt(
-      open.filter(({ frame }) => !frame.shownWhole),
-      rounds,
-    );
+    tried = await attempt(open.filter(({ frame }) => !frame.shownWhole));
   }
   const result = fromFrames(closed, plan);
   for (const frame of words) frame.fill(0);
@@ -175,21 +174,52 @@ async function syndromes(
   return done.syndromes;
 }
 
+/** One-way, what Bob says depends on the key: a bit a frame, and the number of rows. */
+function countFlags(ledger: LeakLedger, accounting: Accounting, frames: number): void {
+  if (accounting === "one-way") ledger.add("reconciliation-flag", frames + rowsBits);
+}
+
+/** Both ends: what Alice shows of each open frame in answer to Bob's flags. */
+function disclosures(
+  plan: FramePlan,
+  accounting: Accounting,
+  open: readonly OpenFrame[],
+  { rows, positions }: Pick<z.infer<typeof flagsSchema>, "rows" | "positions">,
+  round: number,
+  splits: number,
+): Disclosure[] {
+  if (rows >= mostColumns) throw misbehaves("Bob asks for more rows than a code has");
+  if (positions.length !== (rows > 0 ? 0 : open.length)) throw misbehaves("Bob's positions do not fit his frames");
+  if (accounting === "one-way" && rows === 0) throw misbehaves("Bob asks for positions one-way");
+  const syndromeBits = plan.m + splits * plan.lifting;
+  return open.map((frame, i) =>
+    rows > 0 ? frame.split(rows, splits) : frame.answer(round, positions[i]!, syndromeBits),
+  );
+}
+
 /** Alice: what she shows of each frame, packed. */
 async function valuesOf(
   context: ReconcileContext,
-  { code, m, lifting }: FramePlan,
+  plan: FramePlan,
   frames: readonly Uint8Array[],
   shown: readonly Disclosure[],
 ): Promise<Uint8Array[]> {
   const { splits = 0 } = shown.find((one) => one.splits) ?? {};
   const split = frames.filter((_, i) => shown[i]!.splits);
-  const jobs = batchesOf(split).map((batch) => syndromes(context, splitId(code, splits), batch));
+  const jobs = batchesOf(split).map((batch) => syndromes(context, splitId(plan.code, splits), batch));
   const checks = (await Promise.all(jobs)).flat();
   return frames.map((frame, i) => {
     const { places, bits } = shown[i]!;
-    return places ? bitsAt(frame, places).bytes : checks.shift()!.subarray((m + splits * lifting - bits) / 8);
+    if (places) return bitsAt(frame, places).bytes;
+    return furtherChecks(plan, checks.shift()!, (plan.m - bits) / plan.lifting + splits);
   });
+}
+
+/** Bob: more checks of a frame. A decoder's state is of one code. */
+function extend(plan: FramePlan, trial: Trial, further: Uint8Array): void {
+  trial.syndrome = extendSyndrome(plan, trial.syndrome, further);
+  trial.result?.state?.fill(0);
+  delete trial.result;
 }
 
 function batchesOf<T>(items: readonly T[]): T[][] {

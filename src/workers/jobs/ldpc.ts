@@ -44,6 +44,7 @@ export interface DecodedFrame {
   readonly ok: boolean;
   readonly word: Uint8Array;
   readonly iterations: number;
+  readonly failing: number;
   readonly weakest?: Uint32Array;
   readonly state?: Uint8Array<ArrayBuffer>;
 }
@@ -57,7 +58,7 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
       positions: frame.positions,
       values: BitString.adopt(frame.values.slice(0, byteLength(frame.positions.length)), frame.positions.length),
     };
-    const { ok, word, iterations, weakest, state } = decode(
+    const { ok, word, iterations, failing, weakest, state } = decode(
       wasm,
       code,
       BitString.adopt(frame.word, code.n),
@@ -76,7 +77,14 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
     );
     frame.word.fill(0);
     if (state !== frame.state) frame.state?.fill(0);
-    frames.push({ ok, word: word.bytes, iterations, ...(weakest ? { weakest } : {}), ...(state ? { state } : {}) });
+    frames.push({
+      ok,
+      word: word.bytes,
+      iterations,
+      failing,
+      ...(weakest ? { weakest } : {}),
+      ...(state ? { state } : {}),
+    });
   }
   const transfer = frames.flatMap(({ word, state }) => [word.buffer as ArrayBuffer, ...(state ? [state.buffer] : [])]);
   return { output: { frames }, transfer };
