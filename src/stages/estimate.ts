@@ -5,8 +5,6 @@
  *
  *   Bob → Alice  estimate.bob    alarms he raises
  *   Alice → Bob  estimate.alice  the joint decision: go on with this error rate, or why not
- *   where no earlier block tells the key basis' rate, one-way, with some of her key bits (sample.ts):
- *   Bob → Alice  estimate.sampled  how many of them he has otherwise
  *   and where they do not go on, the dead block is opened so that its error rate can be told:
  *   Alice → Bob  estimate.opened   Bob → Alice  estimate.counted
  */
@@ -17,8 +15,6 @@ import { QkdError } from "../errors.js";
 import { secretKeyLength } from "../security/index.js";
 import { proofInput } from "../security/proof.js";
 import type { BlockReason, StageContext } from "./context.js";
-import { bitsAt } from "./places.js";
-import { countSample, sampledQber, samplePlaces } from "./sample.js";
 import type { SiftedBlock } from "./sift.js";
 
 export type Estimate =
@@ -41,14 +37,11 @@ const aliceSchema = z.strictObject({
   reason: wireText.nullable(),
   qber: z.number().min(0).max(0.5),
   tracked: z.boolean(),
-  /** Alice's bits at the sample's places; empty where none is taken. */
-  sample: wireBytes,
 });
-const sampledSchema = z.strictObject({ errors: wireCount });
 const openedSchema = z.strictObject({ key: wireBytes });
 const countedSchema = z.strictObject({ errors: wireCount });
 
-/** Rates below this are not believed: a code must exist for it and the sample is small. */
+/** Rates below this are not believed: a code must exist for it. */
 const smallestQber = 0.002;
 
 /** @param keyQber error rate of the key basis in earlier blocks, if known at Alice */
@@ -63,17 +56,8 @@ export async function estimateAsAlice(
   const reason = own ?? (bob.reason as BlockReason | null) ?? undefined;
   const qber = believed(keyQber ?? testQber(block));
   const tracked = keyQber !== undefined;
-  const places = reason || tracked ? new Uint32Array() : samplePlaces(context, block.key.length, qber);
-  const sample = bitsAt(block.key.bytes, places).bytes;
-  await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked, sample });
-  if (!reason) {
-    if (places.length === 0) return { go: true, qber, rough: !tracked };
-    countSample(context, places.length);
-    const { errors } = await context.channel.receive("estimate.sampled", sampledSchema);
-    if (errors > places.length)
-      throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob reports more errors than the sample has bits.");
-    return { go: true, qber: believed(sampledQber(qber, errors, places.length)), rough: false };
-  }
+  await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked });
+  if (!reason) return { go: true, qber, rough: !tracked };
   await context.channel.send("estimate.opened", { key: block.key.bytes });
   const { errors } = await context.channel.receive("estimate.counted", countedSchema);
   return { go: false, reason, errors };
@@ -86,16 +70,10 @@ export async function estimateAsBob(
 ): Promise<Estimate> {
   const own = stopReason(context, block, alarms);
   await context.channel.send("estimate.bob", { reason: own ?? null });
-  const { reason, qber, tracked, sample } = await context.channel.receive("estimate.alice", aliceSchema);
+  const { reason, qber, tracked } = await context.channel.receive("estimate.alice", aliceSchema);
   if (reason === null) {
     if (own) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Alice goes on with a block that Bob stopped (${own}).`);
-    const places = tracked ? new Uint32Array() : samplePlaces(context, block.key.length, qber);
-    const alice = wireBits(sample, places.length);
-    if (places.length === 0) return { go: true, qber, rough: !tracked };
-    countSample(context, places.length);
-    const errors = countOnes(xorBits(alice, bitsAt(block.key.bytes, places)));
-    await context.channel.send("estimate.sampled", { errors });
-    return { go: true, qber: believed(sampledQber(qber, errors, places.length)), rough: false };
+    return { go: true, qber, rough: !tracked };
   }
   const opened = await context.channel.receive("estimate.opened", openedSchema);
   const key = wireBits(opened.key, block.key.length);

@@ -112,3 +112,12 @@ export class OpenFrame {
     return { positions, values };
   }
 }
+
+/** The packed bits at these places. */
+export function bitsAt(word: Uint8Array, places: Uint32Array): BitString {
+  const out = BitString.zeros(places.length);
+  places.forEach((place, i) => {
+    out.bytes[i >>> 3]! |= ((word[place >>> 3]! >>> (place & 7)) & 1) << (i & 7);
+  });
+  return out;
+}

@@ -18,9 +18,8 @@ export interface Profile {
   readonly why: string;
 }
 
-/** Where the estimate is rough: share of the leak it asks for to begin with. */
-const cautiousStart = { small: 0.72, large: 0.9 };
-const smallBits = 100_000;
+/** Where the estimate is of another basis: share of the leak it asks for to begin with. Bob then knows what is missing. */
+const cautiousStart = 0.6;
 const usualFrame = 2 ** 18;
 const largeFrame = 2 ** 20;
 
@@ -59,6 +58,6 @@ export function profileOf({ mode, accounting }: ReconcileOptions): Profile {
 
 export function planFor(bits: number, options: ReconcileOptions): FramePlan {
   const { start, largestFrame } = profileOf(options);
-  const share = options.rough && start !== "fast" ? cautiousStart[bits < smallBits ? "small" : "large"] : 1;
+  const share = options.rough ? cautiousStart : 1;
   return planFrames(bits, { qber: options.qber, profile: start, largestFrame, share } satisfies PlanOptions);
 }

@@ -17,10 +17,9 @@ import { wireBits } from "../../channel/schemas.js";
 import { type FramePlan, smallestFrame } from "../../codes/adapt.js";
 import { mostColumns, splitId } from "../../codes/catalogue.js";
 import type { LeakLedger } from "../../security/ledger.js";
-import { bitsAt } from "../places.js";
 import { fromFrames, toFrames } from "./frames.js";
 import { decodeTrials, type Trial } from "./ldpc-decode.js";
-import { type Disclosure, OpenFrame, roundBits } from "./ldpc-frame.js";
+import { bitsAt, type Disclosure, OpenFrame, roundBits } from "./ldpc-frame.js";
 import { extendSyndrome, furtherAttempt, furtherChecks, missingRows, rowsBits, rowsToAsk } from "./ldpc-further.js";
 import {
   flagsSchema,
