@@ -294,6 +294,29 @@ describe("LDPC, what only the SIMD path has", () => {
     },
   );
 
+  it("a run of wrong bits along the degree-2 chain is no trap, though its priors outweigh two bounded checks", () => {
+    const code = loadCode("qc-256x256-m56");
+    const { lifting, rowStart, entryColumn } = code.quasiCyclic!;
+    const row = (at: number) => Array.from(code.columns.subarray(code.rowStart[at], code.rowStart[at + 1]));
+    expect(Array.from(entryColumn.subarray(rowStart[5], rowStart[6])).slice(0, 2)).toEqual([4, 5]);
+    const draw = generator(9);
+    for (const length of [4, 5]) {
+      const alice = randomWord(code.n, draw);
+      const bob = withErrors(alice, 0.01, draw);
+      let check = 5 * lifting + length;
+      for (let column = 5; column < 5 + length; column++) {
+        const bit = row(check).find((position) => Math.floor(position / lifting) === column)!;
+        if (bob.get(bit) === alice.get(bit)) bob.bytes[bit >>> 3]! ^= 1 << (bit & 7);
+        check = Array.from({ length: lifting }, (_, i) => (column + 1) * lifting + i).find((at) =>
+          row(at).includes(bit),
+        )!;
+      }
+      const target = reference.syndrome(code, alice);
+      const { ok, word } = decode(wasm, code, bob, target, { qber: 0.012, effort: "once" });
+      expect([length, ok, hex(word.bytes) === hex(alice.bytes)]).toEqual([length, true, true]);
+    }
+  });
+
   it("weakest: smallest magnitudes first, the last magnitude spread over the word, nothing that is pinned", () => {
     const [columns, z, padded] = [5, 64, 128];
     fc.assert(

@@ -3,19 +3,20 @@ import { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { ldpcReconciler } from "../../src/stages/reconcile/ldpc.js";
 import { reconcilePair } from "../../src/stages/reconcile/pair.js";
+import type { ReconcileOptions } from "../../src/stages/reconcile/types.js";
 import { contextOf, executor, noisyPair, reconcile, usual } from "./ldpc-pair.js";
 
 const bits = 4096;
 const places = (...gaps: number[]) => ({ count: gaps.length, places: Uint8Array.from(gaps) });
 const syndromes = { type: "ldpc.syndromes", schema: { safeParse: (data: unknown) => ({ success: true, data }) } };
 
-async function asBobTo(flags: (round: number) => object): Promise<unknown> {
+async function asBobTo(flags: (round: number) => object, options: Partial<ReconcileOptions> = {}): Promise<unknown> {
   const { alice, bob } = loopbackPair();
-  const run = ldpcReconciler.asAlice(contextOf(alice), BitString.zeros(bits), usual);
+  const run = ldpcReconciler.asAlice(contextOf(alice), BitString.zeros(bits), { ...usual, ...options });
   run.catch(() => undefined);
   await bob.receive(syndromes.type, syndromes.schema as never);
   for (let round = 0; round < 2000; round++) {
-    await bob.send("ldpc.flags", flags(round));
+    await bob.send("ldpc.flags", { open: Uint8Array.of(1), rows: 0, positions: [], ...flags(round) });
     const ended = await Promise.race([run.then(() => true), bob.receive("ldpc.more", syndromes.schema as never)]);
     if (ended === true) break;
   }
@@ -30,18 +31,31 @@ describe("LDPC reconciliation with a hostile peer", () => {
     ["positions of more frames than there are", [places(1), places(1)], "RECONCILE_PEER_MISBEHAVES"],
     ["no positions", [], "RECONCILE_PEER_MISBEHAVES"],
   ])("Alice refuses %s", async (_, positions, code) => {
-    await expect(asBobTo(() => ({ open: Uint8Array.of(1), positions }))).rejects.toMatchObject({ code });
+    await expect(asBobTo(() => ({ positions }))).rejects.toMatchObject({ code });
   });
 
   it("Alice refuses a position asked for twice", async () => {
-    await expect(asBobTo(() => ({ open: Uint8Array.of(1), positions: [places(3)] }))).rejects.toMatchObject({
+    await expect(asBobTo(() => ({ positions: [places(3)] }))).rejects.toMatchObject({
       code: "RECONCILE_PEER_MISBEHAVES",
     });
   });
 
+  it.each([
+    ["more rows than any code has", { rows: 2048 }, {}],
+    ["rows and positions at once", { rows: 1, positions: [places(3)] }, {}],
+    ["positions one-way", { positions: [places(3)] }, { accounting: "one-way" }],
+    ["neither rows nor positions one-way", {}, { accounting: "one-way" }],
+  ] as const)("Alice refuses %s", async (_, flags, options) => {
+    await expect(asBobTo(() => flags, options)).rejects.toMatchObject({ code: "RECONCILE_PEER_MISBEHAVES" });
+  });
+
+  it.each([1, 2, 300, 2047])("endless requests for %d rows end with the frame shown whole", async (rows) => {
+    for (const accounting of ["one-way", "pattern-public"] as const)
+      expect(await asBobTo(() => ({ rows }), { accounting })).toMatchObject({ framesFailed: 1 });
+  });
+
   it("endless requests for more end with the frame shown whole", async () => {
     const outcome = await asBobTo((round) => ({
-      open: Uint8Array.of(1),
       positions: [places(round < 200 ? round : 255)],
     }));
     expect(outcome).toMatchObject({ framesFailed: 1 });

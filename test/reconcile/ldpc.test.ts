@@ -68,6 +68,29 @@ describe("LDPC reconciliation", () => {
     }
   });
 
+  it.each([
+    [0.01, 3, 1.32],
+    [0.01, 2, 1.28],
+    [0.05, 3, 1.28],
+    [0.05, 1.4, 1.17],
+  ])("QBER %d, taken for a number %d times smaller: f at most %d and few rounds", async (qber, times, limit) => {
+    for (const accounting of ["one-way", "pattern-public"] as const) {
+      const { a, b, errors } = noisyPair(2 ** 18, qber, 21);
+      const { atBob, leaked } = await reconcile(a, b, { qber: qber / times, accounting });
+      expect(atBob.word.bytes).toEqual(a.bytes);
+      expect(atBob.framesFailed).toBe(0);
+      expect(atBob.rounds).toBeLessThan(25);
+      expect(leaked / (a.length * entropy(errors / a.length))).toBeLessThan(limit);
+    }
+  });
+
+  it("a rough estimate costs no more than one half as large again would: f at most 1.25", async () => {
+    const { a, b, errors } = noisyPair(2 ** 18, 0.01, 22);
+    const { atBob, leaked } = await reconcile(a, b, { qber: 0.015, rough: true, accounting: "one-way" });
+    expect(atBob.word.bytes).toEqual(a.bytes);
+    expect(leaked / (a.length * entropy(errors / a.length))).toBeLessThan(1.25);
+  });
+
   it.each([0, 0.25, 0.5])("ends with equal words where %d of the bits really differ", async (qber) => {
     for (const accounting of ["one-way", "pattern-public"] as const) {
       const { a, b } = noisyPair(2 ** 14, qber, 6);
@@ -81,6 +104,8 @@ describe("LDPC reconciliation", () => {
     for (const accounting of ["one-way", "pattern-public"] as const) {
       let wire = 0;
       let open = -1;
+      // How many rows Bob wants is a number below 2048.
+      const flagRows = 11;
       const { a, b } = noisyPair(3 * 2 ** 14, 0.04, 8);
       const { leaked, atBob } = await reconcile(a, b, { qber: 0.03, accounting }, (_, type, body) => {
         const { frames, values, positions } = body as {
@@ -92,7 +117,7 @@ describe("LDPC reconciliation", () => {
         if (frames) open = Math.max(0, open) + frames.length;
         // Rows are whole bytes; answers are as long as the questions, up to their last byte.
         for (const answer of values ?? []) wire += answer.length * 8;
-        if (type === "ldpc.flags" && accounting === "one-way") wire += open;
+        if (type === "ldpc.flags" && accounting === "one-way") wire += open + flagRows;
         if (positions && accounting === "pattern-public") open = positions.length;
       });
       expect(atBob.rounds).toBeGreaterThan(0);
