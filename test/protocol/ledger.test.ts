@@ -8,17 +8,22 @@ import { type Message, oneBlock } from "./one-block.js";
 const executor = new InlineExecutor();
 afterAll(() => executor.close());
 
+/** How many rows Bob wants is a number below 2048. */
+const flagRows = 11;
+
 /** Bits of a message that depend on the key: at least and, with what fills the last byte, at most. */
 function keyDependent({ type, body }: Message, oneWay: boolean): [number, number] {
   const strings = (parts: readonly Uint8Array[]): [number, number] => {
     const most = parts.reduce((sum, { length }) => sum + 8 * length, 0);
     return [Math.max(0, most - 7 * parts.length), most];
   };
-  if (type === "estimate.alice") return strings([body.sample as Uint8Array]);
   if (type === "ldpc.syndromes") return strings(body.frames as Uint8Array[]);
   if (type === "ldpc.more") return strings(body.values as Uint8Array[]);
   if (type === "ldpc.whole") return strings([body.word as Uint8Array]);
-  if (type === "ldpc.flags" && oneWay) return strings([body.open as Uint8Array]);
+  if (type === "ldpc.flags" && oneWay) {
+    const [least, most] = strings([body.open as Uint8Array]);
+    return [least + flagRows, most + flagRows];
+  }
   if (type === "cascade-answer") return strings([body.bits as Uint8Array]);
   return [0, 0];
 }
