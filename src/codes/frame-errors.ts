@@ -26,7 +26,7 @@ export interface Trials {
   readonly failures?: number;
 }
 
-/** Of the measured curves: one attempt of the tight arithmetic, as the worker's job makes it. */
+/** Of the measured curves: one attempt of the tight arithmetic. */
 export const measured: Omit<DecodeOptions, "qber"> = { arithmetic: "tight", maxIterations: 60, effort: "once" };
 
 export function frameErrors(code: LdpcCode, decode: Decoder, trials: Trials, options = measured): CurvePoint {

@@ -20,10 +20,11 @@ export interface DecodeOptions {
   /** Quasi-cyclic path: `tight` (A-min*, default) or `fast` (normalised min-sum). */
   readonly arithmetic?: "tight" | "fast";
   /**
-   * Short frames that the SIMD decoder misses: `every-way` (default) decodes them again with the other arithmetic and
-   * in floating point, `once` leaves that to further disclosure, which costs less than a second of one core.
+   * What the quasi-cyclic path tries on a frame that its first attempt misses, besides `tight` after `fast`: on short
+   * frames the other arithmetic as well (`int8`), then floating point too (`every-way`, default); or nothing (`once`):
+   * floating point costs more than the disclosure that it saves.
    */
-  readonly effort?: "every-way" | "once";
+  readonly effort?: "every-way" | "int8" | "once";
   /** Quasi-cyclic path, `tight`: where decoding fails, keep the decoder's state for another call. */
   readonly keepState?: boolean;
   /**

@@ -62,8 +62,8 @@ function decodeInTurn(
   options: DecodeOptions,
 ): Found {
   const fast = options.arithmetic === "fast";
-  const short = code.n <= shortFrame;
-  const inInt8 = fast || short ? 2 : 1;
+  const effort = code.n <= shortFrame ? (options.effort ?? "every-way") : "once";
+  const most = { once: fast ? 2 : 1, int8: 2, "every-way": 3 }[effort];
   const ways = [
     () => decodeLayered(wasm, code, base, word, target, options),
     () => decodeLayered(wasm, code, base, word, target, { ...options, arithmetic: fast ? "tight" : "fast" }),
@@ -71,7 +71,7 @@ function decodeInTurn(
   ];
   let iterations = 0;
   let first: Found | undefined;
-  for (const way of ways.slice(0, short && options.effort !== "once" ? 3 : inInt8)) {
+  for (const way of ways.slice(0, most)) {
     const found = way();
     iterations += found.iterations;
     if (found.ok) return { ...found, iterations };

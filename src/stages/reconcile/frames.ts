@@ -14,28 +14,53 @@ export function realBits(f: number, { bits, frames }: FramePlan): number {
   return own * frameUnit - (f === (units - 1) % frames ? units * frameUnit - bits : 0);
 }
 
-/** Packed code words. */
-export function toFrames({ bytes }: BitString, { frames, n }: FramePlan): Uint8Array<ArrayBuffer>[] {
-  const block = new Uint32Array(Math.ceil(bytes.length / 16) * unitWords);
-  new Uint8Array(block.buffer).set(bytes);
-  const words = Array.from({ length: frames }, (_, f) => {
-    const own = new Uint32Array(Math.ceil(n / frameUnit) * unitWords);
-    for (let at = f * unitWords, to = 0; at < block.length; at += frames * unitWords, to += unitWords)
-      for (let k = 0; k < unitWords; k++) own[to + k] = block[at + k]!;
-    return new Uint8Array(own.buffer, 0, byteLength(n));
-  });
-  block.fill(0);
-  return words;
-}
+/** A block whose frames are dealt and collected one by one, so that workers need not wait for the last of them. */
+export class DealtBlock {
+  private readonly block: Uint32Array<ArrayBuffer>;
 
-/** The block again. @param words one packed code word a frame, in whole 32 bits; zeroised */
-export function fromFrames(words: readonly Uint8Array[], { bits, frames }: FramePlan): BitString {
-  const block = new Uint32Array(Math.ceil(bits / frameUnit) * unitWords);
-  words.forEach((word, f) => {
+  /** @param word dealt from; absent: filled by `collect` */
+  constructor(
+    private readonly plan: FramePlan,
+    word?: BitString,
+  ) {
+    this.block = new Uint32Array(Math.ceil(plan.bits / frameUnit) * unitWords);
+    if (word) new Uint8Array(this.block.buffer).set(word.bytes);
+  }
+
+  /** Frame f as a packed code word. */
+  deal(f: number): Uint8Array<ArrayBuffer> {
+    const { block, plan } = this;
+    const own = new Uint32Array(Math.ceil(plan.n / frameUnit) * unitWords);
+    const step = plan.frames * unitWords;
+    for (let at = f * unitWords, to = 0; at < block.length; at += step, to += unitWords) {
+      own[to] = block[at]!;
+      own[to + 1] = block[at + 1]!;
+      own[to + 2] = block[at + 2]!;
+      own[to + 3] = block[at + 3]!;
+    }
+    return new Uint8Array(own.buffer, 0, byteLength(plan.n));
+  }
+
+  /** @param word packed code word of frame f, in whole 32 bits; zeroised */
+  collect(f: number, word: Uint8Array): void {
+    const { block, plan } = this;
     const own = new Uint32Array(word.buffer, word.byteOffset, word.length / 4);
-    for (let at = f * unitWords, from = 0; at < block.length; at += frames * unitWords, from += unitWords)
-      for (let k = 0; k < unitWords; k++) block[at + k] = own[from + k]!;
+    const step = plan.frames * unitWords;
+    for (let at = f * unitWords, from = 0; at < block.length; at += step, from += unitWords) {
+      block[at] = own[from]!;
+      block[at + 1] = own[from + 1]!;
+      block[at + 2] = own[from + 2]!;
+      block[at + 3] = own[from + 3]!;
+    }
     own.fill(0);
-  });
-  return BitString.adopt(new Uint8Array(block.buffer), bits);
+  }
+
+  /** The block, on the memory that was collected into. */
+  get word(): BitString {
+    return BitString.adopt(new Uint8Array(this.block.buffer), this.plan.bits);
+  }
+
+  zeroise(): void {
+    this.block.fill(0);
+  }
 }

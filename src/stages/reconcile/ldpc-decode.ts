@@ -1,6 +1,7 @@
 /** Bob's attempts on frames as jobs of about a millisecond or more, all at once on the executor. */
 import type { FramePlan } from "../../codes/adapt.js";
 import type { DecodedFrame } from "../../workers/jobs/ldpc.js";
+import type { DealtBlock } from "./frames.js";
 import type { OpenFrame } from "./ldpc-frame.js";
 import type { Profile } from "./ldpc-profile.js";
 import type { ReconcileContext } from "./types.js";
@@ -8,8 +9,6 @@ import type { ReconcileContext } from "./types.js";
 /** A frame at Bob between its syndrome and its end. */
 export interface Trial {
   readonly frame: OpenFrame;
-  /** Bob's bits. What Alice has shown stays with `frame`: a decoder goes on only with the word that it began with. */
-  readonly word: Uint8Array<ArrayBuffer>;
   syndrome: Uint8Array;
   result?: DecodedFrame;
 }
@@ -27,6 +26,8 @@ export async function decodeTrials(
   plan: FramePlan,
   profile: Profile,
   attempt: { readonly code: string; readonly qber: number },
+  /** Bob's bits. What Alice has shown stays with the frame: a decoder goes on only with the word that it began with. */
+  block: DealtBlock,
   trials: Trial[],
   weakest: number,
 ): Promise<Trial[]> {
@@ -34,8 +35,8 @@ export async function decodeTrials(
   const jobs: Promise<void>[] = [];
   for (let from = 0; from < trials.length; from += each) {
     const batch = trials.slice(from, from + each);
-    const frames = batch.map(({ frame, word, syndrome, result }) => ({
-      word: word.slice(),
+    const frames = batch.map(({ frame, syndrome, result }) => ({
+      word: block.deal(frame.index),
       syndrome,
       ...frame.known,
       ...(result?.state ? { state: result.state } : {}),

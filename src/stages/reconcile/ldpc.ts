@@ -17,7 +17,7 @@ import { wireBits } from "../../channel/schemas.js";
 import { type FramePlan, smallestFrame } from "../../codes/adapt.js";
 import { mostColumns, splitId } from "../../codes/catalogue.js";
 import type { LeakLedger } from "../../security/ledger.js";
-import { fromFrames, toFrames } from "./frames.js";
+import { DealtBlock } from "./frames.js";
 import { decodeTrials, type Trial } from "./ldpc-decode.js";
 import { bitsAt, type Disclosure, OpenFrame, roundBits } from "./ldpc-frame.js";
 import { extendSyndrome, furtherAttempt, furtherChecks, missingRows, rowsBits, rowsToAsk } from "./ldpc-further.js";
@@ -47,16 +47,15 @@ async function asAlice(
     return shownWhole(word);
   }
   const plan = planFor(word.length, options);
-  const frames = toFrames(word, plan);
-  const batches = batchesOf(frames).map((batch) => syndromes(context, plan.code, batch));
-  // All jobs run at once; one that fails while another is awaited must not go unhandled.
-  for (const batch of batches) batch.catch(() => undefined);
+  const block = new DealtBlock(plan, word);
+  const all = Array.from({ length: plan.frames }, (_, f) => new OpenFrame(f, plan));
+  const batches = syndromes(context, plan.code, block, all);
   for (const batch of batches) {
     const sent = await batch;
     ledger.add("syndrome", plan.m * sent.length);
     await channel.send("ldpc.syndromes", { code: plan.code, frames: sent });
   }
-  let open = frames.map((_, f) => new OpenFrame(f, plan));
+  let open = all;
   let [framesFailed, rounds, splits] = [0, 0, 0];
   for (; open.length > 0; rounds++) {
     const flags = await channel.receive("ldpc.flags", flagsSchema);
@@ -67,12 +66,11 @@ async function asAlice(
     splits += flags.rows;
     const shown = disclosures(plan, accounting, open, flags, rounds, splits);
     for (const { reason, bits } of shown) ledger.add(reason, bits);
-    const words = open.map(({ index }) => frames[index]!);
-    await channel.send("ldpc.more", { values: await valuesOf(context, plan, words, shown) });
+    await channel.send("ldpc.more", { values: await valuesOf(context, plan, block, open, shown, splits) });
     framesFailed += open.filter(({ shownWhole }) => shownWhole).length;
     open = open.filter(({ shownWhole }) => !shownWhole);
   }
-  for (const frame of frames) frame.fill(0);
+  block.zeroise();
   return outcome(word, { frames: plan.frames, framesFailed, rounds }, choiceOf(plan, options));
 }
 
@@ -86,13 +84,18 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
   }
   const plan = planFor(word.length, options);
   const profile = profileOf(options);
-  const words = toFrames(word, plan);
-  const closed: Uint8Array[] = [];
+  const [block, closed] = [new DealtBlock(plan, word), new DealtBlock(plan)];
   let iterations = 0;
   let [framesFailed, rounds, splits] = [0, 0, 0];
-  const attempt = (trials: Trial[]) => {
+  const attempt = async (trials: Trial[]) => {
     const weakest = accounting === "pattern-public" ? roundBits(plan, rounds) : 0;
-    return decodeTrials(context, plan, profile, furtherAttempt(plan, options.qber, splits), trials, weakest);
+    const target = furtherAttempt(plan, options.qber, splits);
+    for (const { frame, result } of await decodeTrials(context, plan, profile, target, block, trials, weakest)) {
+      iterations += result!.iterations;
+      if (result!.ok) closed.collect(frame.index, result!.word);
+      else result!.word.fill(0);
+    }
+    return trials;
   };
   const first: Promise<Trial[]>[] = [];
   for (let from = 0; from < plan.frames; from += framesPerMessage) {
@@ -103,7 +106,6 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
     ledger.add("syndrome", plan.m * count);
     const trials = message.frames.map((bits, i) => ({
       frame: new OpenFrame(from + i, plan),
-      word: words[from + i]!,
       syndrome: wireBits(bits, plan.m).bytes,
     }));
     const started = attempt(trials);
@@ -111,23 +113,18 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
     first.push(started);
   }
   let tried = (await Promise.all(first)).flat();
-  const failing = tried.reduce((sum, { result }) => sum + (result?.failing ?? 0), 0);
+  const failing = tried.reduce((sum, { result }) => sum + result!.failing, 0);
   const missing = missingRows(plan, profile.start, failing, plan.frames);
   while (tried.length > 0) {
     const pending = BitString.zeros(tried.length);
-    tried.forEach(({ frame, result: decoded }, i) => {
-      iterations += decoded?.iterations ?? 0;
-      if (decoded?.ok) closed[frame.index] = decoded.word;
-      else {
-        pending.bytes[i >>> 3]! |= 1 << (i & 7);
-        decoded?.word.fill(0);
-      }
+    tried.forEach(({ result }, i) => {
+      if (!result!.ok) pending.bytes[i >>> 3]! |= 1 << (i & 7);
     });
-    const open = tried.filter((trial) => !trial.result?.ok);
+    const open = tried.filter(({ result }) => !result!.ok);
     const rows = open.length > 0 ? rowsToAsk(plan, accounting, rounds, missing) : 0;
     const positions =
       accounting === "pattern-public" && rows === 0
-        ? open.map(({ frame, result: decoded }) => frame.ask(decoded?.weakest ?? new Uint32Array(), rounds))
+        ? open.map(({ frame, result }) => frame.ask(result!.weakest!, rounds))
         : [];
     const flags = { open: pending.bytes, rows, positions };
     countFlags(ledger, accounting, tried.length);
@@ -139,7 +136,7 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
     const { values } = await channel.receive("ldpc.more", moreSchema);
     if (values.length !== open.length) throw misbehaves("Alice's bits do not fit the frames asked for");
     open.forEach((trial, i) => {
-      const { frame, word: bits } = trial;
+      const { frame } = trial;
       const { reason, bits: count, places, splits: split } = shown[i]!;
       ledger.add(reason, count);
       const told = wireBits(values[i]!, count);
@@ -147,30 +144,38 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
       if (places) frame.learn(places, told);
       if (!frame.shownWhole) return;
       framesFailed++;
+      const bits = block.deal(frame.index);
       frame.correct(bits);
-      closed[frame.index] = bits;
+      closed.collect(frame.index, bits);
     });
     rounds++;
     tried = await attempt(open.filter(({ frame }) => !frame.shownWhole));
   }
-  const result = fromFrames(closed, plan);
-  for (const frame of words) frame.fill(0);
+  block.zeroise();
   const choice = { ...choiceOf(plan, options), iterations: iterations / plan.frames };
-  return outcome(result, { frames: plan.frames, framesFailed, rounds }, choice);
+  return outcome(closed.word, { frames: plan.frames, framesFailed, rounds }, choice);
 }
 
-async function syndromes(
+/** Alice: syndromes of some frames, as many a promise as go into a message. */
+function syndromes(
   { executor, signal }: ReconcileContext,
   code: string,
-  frames: readonly Uint8Array[],
-): Promise<Uint8Array[]> {
-  const words = frames.map((frame) => frame.slice());
-  const done = await executor.run(
-    "ldpcSyndrome",
-    { code, words },
-    { transfer: words.map((frame) => frame.buffer), ...(signal ? { signal } : {}) },
-  );
-  return done.syndromes;
+  block: DealtBlock,
+  frames: readonly OpenFrame[],
+): Promise<Uint8Array[]>[] {
+  const jobs: Promise<Uint8Array[]>[] = [];
+  for (let from = 0; from < frames.length; from += framesPerMessage) {
+    const words = frames.slice(from, from + framesPerMessage).map(({ index }) => block.deal(index));
+    const job = executor.run(
+      "ldpcSyndrome",
+      { code, words },
+      { transfer: words.map((word) => word.buffer), ...(signal ? { signal } : {}) },
+    );
+    jobs.push(job.then((done) => done.syndromes));
+  }
+  // All run at once; one that fails while another is awaited must not go unhandled.
+  for (const job of jobs) job.catch(() => undefined);
+  return jobs;
 }
 
 /** One-way, what Bob says depends on the key: a bit a frame, and the number of rows. */
@@ -200,17 +205,20 @@ function disclosures(
 async function valuesOf(
   context: ReconcileContext,
   plan: FramePlan,
-  frames: readonly Uint8Array[],
+  block: DealtBlock,
+  open: readonly OpenFrame[],
   shown: readonly Disclosure[],
+  splits: number,
 ): Promise<Uint8Array[]> {
-  const { splits = 0 } = shown.find((one) => one.splits) ?? {};
-  const split = frames.filter((_, i) => shown[i]!.splits);
-  const jobs = batchesOf(split).map((batch) => syndromes(context, splitId(plan.code, splits), batch));
-  const checks = (await Promise.all(jobs)).flat();
-  return frames.map((frame, i) => {
+  const split = open.filter((_, i) => shown[i]!.splits);
+  const checks = (await Promise.all(syndromes(context, splitId(plan.code, splits), block, split))).flat();
+  return open.map(({ index }, i) => {
     const { places, bits } = shown[i]!;
-    if (places) return bitsAt(frame, places).bytes;
-    return furtherChecks(plan, checks.shift()!, (plan.m - bits) / plan.lifting + splits);
+    if (!places) return furtherChecks(plan, checks.shift()!, (plan.m - bits) / plan.lifting + splits);
+    const frame = block.deal(index);
+    const values = bitsAt(frame, places).bytes;
+    frame.fill(0);
+    return values;
   });
 }
 
@@ -219,12 +227,6 @@ function extend(plan: FramePlan, trial: Trial, further: Uint8Array): void {
   trial.syndrome = extendSyndrome(plan, trial.syndrome, further);
   trial.result?.state?.fill(0);
   delete trial.result;
-}
-
-function batchesOf<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / framesPerMessage) }, (_, i) =>
-    items.slice(i * framesPerMessage, (i + 1) * framesPerMessage),
-  );
 }
 
 function choiceOf(plan: FramePlan, options: ReconcileOptions): Record<string, unknown> {

@@ -69,7 +69,7 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
         maxIterations: input.maxIterations,
         patience: input.patience,
         weakest: input.weakest,
-        effort: "once",
+        effort: "int8",
         known,
         keepState: input.keepState,
         ...(frame.state ? { state: frame.state } : {}),
