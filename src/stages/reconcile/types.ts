@@ -31,7 +31,15 @@ export interface ReconcileOptions {
   readonly sourceSeconds?: number;
 }
 
-export interface ReconcileOutcome {
+export interface Rounds {
+  readonly frames: number;
+  /** Frames revealed whole. */
+  readonly framesFailed: number;
+  /** Messages from Alice that answered a request of Bob's. */
+  readonly rounds: number;
+}
+
+export interface ReconcileOutcome extends Rounds {
   /** False: the ends do not agree and nothing may be made of the block; `reason` says why. */
   readonly ok: boolean;
   readonly reason?: string;
@@ -39,11 +47,6 @@ export interface ReconcileOutcome {
   readonly word: BitString;
   /** Bob alone: how many bits he corrected or was shown to be wrong. */
   readonly errors?: number;
-  readonly frames: number;
-  /** Frames revealed whole. */
-  readonly framesFailed: number;
-  /** Messages from Alice that answered a request of Bob's. */
-  readonly rounds: number;
   /** Alice, where the method has so many of them that it knows: a round trip towards the block's end. */
   readonly roundTripSeconds?: number;
   /** What was chosen and why, for the report: code ids, parameters, alternatives. Nothing key-dependent. */
