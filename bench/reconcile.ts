@@ -1,6 +1,7 @@
 /**
  * Both ends of reconciliation in this process, over the loopback channel; efficiency is counted, not modelled. LDPC in
- * both modes on one and two workers, Cascade on all, and the decoder's plain twin on a short frame of its own code.
+ * both modes on one and two workers, Cascade on all; beside them the prototype's decoder where ../shared is at hand, and
+ * the decoder's plain twin on a short frame of its own code.
  */
 import { availableParallelism } from "node:os";
 import { BitString, xorBits } from "../bits.js";
@@ -10,6 +11,7 @@ import { createEngine, type Engine } from "../engine.js";
 import { loadKernels } from "../kernels/index.js";
 import { cascadeCores } from "./cascade.js";
 import { type BenchOptions, type Case, fill, generator, measure } from "./harness.js";
+import { prototypeDecoder } from "./ldpc-prototype.js";
 
 const bits = 2 ** 22;
 const rates = [0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.11] as const;
@@ -31,6 +33,10 @@ export async function reconcile({ seconds, seed }: BenchOptions): Promise<BenchR
       ),
     );
   });
+  for (const qber of rates) {
+    const stick = prototypeDecoder(bits, qber, draw);
+    if (stick) cases.push(stick);
+  }
   cases.push(await plainTwin(draw));
   for (const qber of [0.01, 0.03, 0.08]) for (const frames of [2, 32]) cases.push(...cascadeCores(qber, frames, draw));
   // awaited here: the engines close when this function returns
