@@ -2,6 +2,7 @@
  * Slots: what timing found becomes basis and bit per slot at either end.
  *
  *   prepare-and-measure  Bob → Alice  slots.pulses  pulse numbers of his slots; Alice reads her record there
+ *                        (timing/pulse-relock.ts where numbers are open)
  *   entanglement         pairs.times, pairs.slots (timing/pairs.ts, after timing/pair-acquire.ts)
  */
 import { z } from "zod";
@@ -17,6 +18,7 @@ import type { EventBlock } from "../timing/pair-blocks.js";
 import type { PairLinker } from "../timing/pair-linker.js";
 import { type PairLock, pairAsAlice, pairAsBob } from "../timing/pairs.js";
 import type { PulseBlock } from "../timing/pulse-blocks.js";
+import { numberAsAlice, numberAsBob, openNumbers, openSchema } from "../timing/pulse-relock.js";
 import type { GateStatistics } from "../timing/types.js";
 import { type ResolvedClicks, resolveClicks } from "./clicks.js";
 import type { OwnSlots } from "./sift.js";
@@ -37,7 +39,13 @@ export interface BlockSlots {
 /** Of each chunk of Alice's record, what is counted by intensity: enough for shares, no time lost. */
 const countedBytes = 2 ** 18;
 
-const pulsesSchema = z.strictObject({ first: wireCount, pulses: wireCount, count: wireCount, slots: wireBytes });
+const pulsesSchema = z.strictObject({
+  first: wireCount,
+  pulses: wireCount,
+  count: wireCount,
+  slots: wireBytes,
+  open: openSchema,
+});
 
 export async function bobSlotsOfPulses(
   channel: BlockChannel,
@@ -45,8 +53,11 @@ export async function bobSlotsOfPulses(
   block: PulseBlock,
   random: RandomSource,
 ): Promise<BlockSlots> {
-  const { firstPulse, pulses, slots, clicks, vetoed, gate } = block;
-  await channel.send("slots.pulses", { first: firstPulse, pulses, count: slots.length, slots: encodeSlots(slots) });
+  const { firstPulse, pulses } = block;
+  const open = openNumbers(block, link);
+  const told = { first: firstPulse, pulses, count: block.slots.length, slots: encodeSlots(block.slots), open };
+  await channel.send("slots.pulses", told);
+  const { slots, clicks, vetoed, gate } = await numberAsBob(channel, block, open, link);
   const resolved = resolveClicks(clicks, link.bob.detectors!, random);
   const single = BitString.zeros(slots.length);
   clicks.forEach((mask, i) => {
@@ -66,7 +77,7 @@ export async function aliceSlotsOfPulses(
   record: PreparationRecord,
   index: number,
 ): Promise<BlockSlots> {
-  const { first, pulses, count, slots: bytes } = await channel.receive("slots.pulses", pulsesSchema);
+  const { first, pulses, count: sent, slots: bytes, open } = await channel.receive("slots.pulses", pulsesSchema);
   const size = link.blocks.pulses;
   if (
     first + pulses > record.pulses ||
@@ -78,7 +89,9 @@ export async function aliceSlotsOfPulses(
       first,
       pulses,
     });
-  const slots = decodeSlots(bytes, count, pulses);
+  const numbered = { slots: decodeSlots(bytes, sent, pulses), firstPulse: first, pulses };
+  const slots = await numberAsAlice(channel, numbered, open, record, link);
+  const count = slots.length;
   const basis = BitString.zeros(count);
   const bit = BitString.zeros(count);
   const intensity = new Uint8Array(count);

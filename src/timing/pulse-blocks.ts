@@ -4,7 +4,7 @@
  */
 import type { Link } from "../link.js";
 import type { EventStream } from "./events.js";
-import { emptyGated } from "./pulse-tracker.js";
+import { emptyGated, type PulseTracker, type Stretch } from "./pulse-tracker.js";
 import type { BobPulses } from "./pulses.js";
 import { DeadTime, type GateStatistics } from "./types.js";
 
@@ -20,6 +20,15 @@ export interface PulseBlock {
   /** 1 = the dead-time rule takes the slot out. */
   readonly vetoed: Uint8Array;
   readonly gate: GateStatistics;
+  /** Where slots of another stretch begin, whose numbers may be off by a common shift. */
+  readonly stretches: readonly BlockStretch[];
+  readonly tracker: PulseTracker;
+}
+
+export interface BlockStretch {
+  /** Index of its first slot. */
+  readonly from: number;
+  readonly stretch: Stretch;
 }
 
 /** Without `blocks.pulses` a block is this long, so that memory stays bounded. */
@@ -30,18 +39,25 @@ export async function* pulseBlocks(lock: BobPulses, events: EventStream, link: L
   const size = link.blocks.pulses ?? defaultPulses;
   const dead = new DeadTime(link.bob.deadTimePs ?? 0);
   const gated = emptyGated();
-  let draft = new Draft(0, size);
+  const next = (index: number) => new Draft(index, size, tracker, stretch);
+  let stretch: Stretch | undefined;
+  let draft = next(0);
   let end = 0;
   for await (const batch of events) {
     tracker.gate(batch, gated);
     dead.shift(gated.anchorStep);
+    let begun = 0;
     for (let i = 0; i < gated.length; i++) {
+      if (gated.stretches[begun]?.from === i) {
+        stretch = gated.stretches[begun++]!.stretch;
+        draft.begin(stretch);
+      }
       const slot = gated.slot[i]!;
       const vetoed = dead.vetoes(gated.time[i]!, slot);
       if (!(slot >= disclosedTo && slot < pulses)) continue;
       while (slot >= draft.first + size) {
-        yield draft.done(size, tracker.statistics());
-        draft = new Draft(draft.index + 1, size);
+        yield draft.done(size);
+        draft = next(draft.index + 1);
       }
       if (slot < draft.first) continue;
       draft.add(slot, gated.detector[i]!, vetoed);
@@ -49,7 +65,7 @@ export async function* pulseBlocks(lock: BobPulses, events: EventStream, link: L
     }
   }
   // The last block ends with the shorter dump: with Bob's last click, at most with the record.
-  if (end > draft.first || draft.index === 0) yield draft.done(Math.max(0, end - draft.first), tracker.statistics());
+  if (end > draft.first || draft.index === 0) yield draft.done(Math.max(0, end - draft.first));
 }
 
 class Draft {
@@ -58,12 +74,20 @@ class Draft {
   private clicks = new Uint8Array(4096);
   private vetoed = new Uint8Array(4096);
   private length = 0;
+  private readonly stretches: BlockStretch[] = [];
 
   constructor(
     readonly index: number,
     size: number,
+    private readonly tracker: PulseTracker,
+    stretch: Stretch | undefined,
   ) {
     this.first = index * size;
+    if (stretch) this.begin(stretch);
+  }
+
+  begin(stretch: Stretch): void {
+    this.stretches.push({ from: this.length, stretch });
   }
 
   add(pulse: number, detector: number, vetoed: boolean): void {
@@ -87,8 +111,8 @@ class Draft {
     this.length++;
   }
 
-  done(pulses: number, gate: GateStatistics): PulseBlock {
-    const { index, first, length } = this;
+  done(pulses: number): PulseBlock {
+    const { index, first, length, stretches, tracker } = this;
     return {
       index,
       firstPulse: first,
@@ -96,7 +120,9 @@ class Draft {
       slots: this.slots.subarray(0, length),
       clicks: this.clicks.subarray(0, length),
       vetoed: this.vetoed.subarray(0, length),
-      gate,
+      gate: tracker.statistics(),
+      stretches,
+      tracker,
     };
   }
 

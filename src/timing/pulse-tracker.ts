@@ -29,6 +29,16 @@ export interface GatedBatch {
   time: Float64Array;
   /** How far this batch's anchor is after the last one's. */
   anchorStep: number;
+  /** Stretches that begin in this batch. */
+  stretches: { from: number; stretch: Stretch }[];
+}
+
+/** Detections numbered without a break; after a long gap their numbers are right but for a common shift. */
+export interface Stretch {
+  /** Pulses that the shift can be; 0 for the first stretch. */
+  readonly reach: number;
+  /** What to add, once Alice has told (pulse-relock.ts). */
+  shift: number | undefined;
 }
 
 /** The clock is corrected after this many detections; where they show nothing, after up to the larger number. */
@@ -40,6 +50,8 @@ const forgetPs = 1e12;
 const usualShare = 0.5;
 /** A group ends at a silence of this many mean spacings. */
 const silence = 200;
+/** The filter's sigmas within which a lost clock is: beyond half a period pulse numbers are open. */
+const lostSigmas = 6;
 const spacingGain = 0.002;
 /** Uncertainty of the clock that the train was found with. */
 const firstSigmas = { offset: 3000, drift: 2e-7, rate: 1e-17 };
@@ -51,6 +63,7 @@ export function emptyGated(): GatedBatch {
     detector: new Uint8Array(0),
     time: new Float64Array(0),
     anchorStep: 0,
+    stretches: [],
   };
 }
 
@@ -59,11 +72,11 @@ export class PulseTracker {
   readonly binPs: number;
   inside = 0;
   outside = 0;
-  /** Sums for the mean clock over the acquisition: Σ1, Σn, Σn², Σδ, Σnδ with δ against the first clock. */
-  private readonly fit = new Float64Array(5);
   private readonly firstClock: PulseClock;
-  private readonly track: { pulse: number; offsetPs: number }[] = [];
-  private readonly filter: ClockFilter;
+  /** Corrections: detections they rest on, and the offset against the first clock. */
+  private readonly track: { pulse: number; offsetPs: number; weight: number; stretch: Stretch }[] = [];
+  private filter: ClockFilter;
+  private stretch: Stretch = { reach: 0, shift: 0 };
   /** Delay-corrected times of a batch, and those of earlier batches that no correction rests on yet. */
   private times = new Float64Array(0);
   private pending: number[] = [];
@@ -109,9 +122,13 @@ export class PulseTracker {
       n++;
     }
     out.length = n;
+    out.stretches.length = 0;
     for (let from = 0; from < n; ) {
+      const before = this.stretch;
       const to = this.followGroup(from, n);
-      this.assign(out, from, to);
+      if (this.stretch !== before) out.stretches.push({ from, stretch: this.stretch });
+      if (this.lost(this.times[from]!)) this.leaveOut(out, from, to);
+      else this.assign(out, from, to);
       from = to;
     }
     this.moveAnchor(shift + (batch.dt[size - 1] ?? 0));
@@ -136,7 +153,9 @@ export class PulseTracker {
       seen = this.measure(from, to);
     }
     if (seen) {
-      this.correct(seen);
+      const reach = this.lost(times[from]!);
+      if (reach > 0) this.restart(seen, reach);
+      else this.correct(seen);
       this.pending = [];
     } else if (to < n) this.pending = [];
     else {
@@ -145,6 +164,16 @@ export class PulseTracker {
       this.pending = this.pending.filter((t) => t > last - forgetPs).slice(-largestGroup);
     }
     return to;
+  }
+
+  /** Pulses by which numbers may be off at a time: 0 but after a silence, or where nothing was seen for as long. */
+  private lost(time: number): number {
+    const { filter, spacing, clock } = this;
+    if (time - filter.state.at < silence * spacing) return 0;
+    const ahead = filter.copy();
+    ahead.predict(time);
+    const reach = lostSigmas * ahead.sigmas.offset;
+    return reach > clock.period / 2 ? Math.ceil(reach / clock.period) : 0;
   }
 
   private groupEnd(from: number, n: number, size: number): number {
@@ -196,10 +225,22 @@ export class PulseTracker {
     }
   }
 
+  private leaveOut(out: GatedBatch, from: number, to: number): void {
+    out.slot.fill(Number.NaN, from, to);
+    this.outside += to - from;
+  }
+
   /** Offset of pulse 0 and period over all that was gated, from a straight line through the corrections. */
   meanClock(): { offsetPs: number; anchor: bigint; driftOf(nominal: number): number } {
-    const [s, sn, snn, sd, snd] = this.fit as unknown as [number, number, number, number, number];
     const first = this.firstClock;
+    let [s, sn, snn, sd, snd] = [0, 0, 0, 0, 0];
+    for (const { pulse, offsetPs, weight } of this.numbered()) {
+      s += weight;
+      sn += weight * pulse;
+      snn += weight * pulse * pulse;
+      sd += weight * offsetPs;
+      snd += weight * pulse * offsetPs;
+    }
     const spread = s * snn - sn * sn;
     const slope = spread > 0 ? (s * snd - sn * sd) / spread : 0;
     const level = s > 0 ? (sd - slope * sn) / s : 0;
@@ -238,33 +279,65 @@ export class PulseTracker {
   }
 
   trackPoints(limit = 400): { seconds: number; offsetPs: number }[] {
-    const step = Math.max(1, Math.ceil(this.track.length / limit));
-    return this.track
+    const track = this.numbered();
+    const step = Math.max(1, Math.ceil(track.length / limit));
+    return track
       .filter((_, i) => i % step === 0)
       .map(({ pulse, offsetPs }) => ({ seconds: (pulse * this.firstClock.period) / 1e12, offsetPs }));
   }
 
-  private correct(seen: Measured): void {
-    const { clock, firstClock, filter } = this;
+  /** The track where pulse numbers are known. */
+  private numbered(): { pulse: number; offsetPs: number; weight: number }[] {
+    const { period } = this.firstClock;
+    return this.track.flatMap(({ pulse, offsetPs, weight, stretch: { shift } }) =>
+      shift === undefined ? [] : [{ pulse: pulse + shift, offsetPs: offsetPs - shift * period, weight }],
+    );
+  }
+
+  /** The clock is seen again after it was lost: a new filter, its pulse numbers open. */
+  private restart(seen: Measured, reach: number): void {
+    const filter = this.filter.copy();
     filter.predict(seen.at);
-    const to = filter.state;
-    const seenOffset = offsetAt(seen.state, seen.at) + seen.offset;
-    filter.seeOffset(seenOffset - to.offset, seen.offsetVariance);
+    const { at, drift, rate } = filter.state;
+    const { sigmas } = filter;
+    const measured = Number.isFinite(seen.driftVariance);
+    this.filter = new ClockFilter(
+      {
+        at,
+        offset: offsetAt(seen.state, at) + seen.offset,
+        drift: measured ? seen.state.drift + seen.state.rate * (at - seen.state.at) + seen.drift : drift,
+        rate,
+      },
+      {
+        offset: Math.sqrt(seen.offsetVariance),
+        drift: measured ? Math.sqrt(seen.driftVariance) : sigmas.drift,
+        rate: sigmas.rate,
+      },
+    );
+    this.stretch = { reach: this.stretch.reach + reach, shift: undefined };
+    this.corrected(seen);
+  }
+
+  private correct(seen: Measured): void {
+    const { filter } = this;
+    filter.predict(seen.at);
+    filter.seeOffset(offsetAt(seen.state, seen.at) + seen.offset - filter.state.offset, seen.offsetVariance);
     if (Number.isFinite(seen.driftVariance)) {
       const drift = seen.state.drift + seen.state.rate * (seen.at - seen.state.at) + seen.drift;
       filter.seeDrift(drift - filter.state.drift, seen.driftVariance);
     }
+    this.corrected(seen);
+  }
+
+  /** The line that detections are numbered by takes over what the filter knows. */
+  private corrected(seen: Measured): void {
+    const { clock, firstClock, filter } = this;
     // Where the detections say a pulse is, against the first clock.
     const k = (seen.at - clock.fraction) / clock.period;
     const relative = clock.pulse - firstClock.pulse + k;
     const now = Number(clock.time - firstClock.time) + clock.fraction - firstClock.fraction;
-    const delta = now + k * clock.period + seenOffset - relative * firstClock.period;
-    const weight = seen.counted;
-    const values = [weight, weight * relative, weight * relative * relative, weight * delta, weight * relative * delta];
-    values.forEach((value, i) => {
-      this.fit[i]! += value;
-    });
-    this.track.push({ pulse: relative, offsetPs: delta });
+    const delta = now + k * clock.period + offsetAt(seen.state, seen.at) + seen.offset - relative * firstClock.period;
+    this.track.push({ pulse: relative, offsetPs: delta, weight: seen.counted, stretch: this.stretch });
     if (this.track.length > 20_000)
       this.track.splice(0, this.track.length, ...this.track.filter((_, i) => i % 2 === 0));
     const { offset, drift } = filter.fold();

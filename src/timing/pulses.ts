@@ -8,7 +8,7 @@
  * Then Bob follows the clock alone (pulse-tracker.ts) and publishes slot numbers only. What is sent here are slots that
  * sifting publishes anyway; Alice's intensities stay home, bits and bases are not used. Where the source has one intensity
  * nothing else tells pulses apart: there Bob discloses the outcomes of these first slots, drawn by time alone, and what
- * was detected up to the last of them makes no key and enters no count (FORMULAS.md 9).
+ * was detected up to the last of them makes no key and enters no count (FORMULAS.md 9). After a long gap: pulse-relock.ts.
  */
 import { z } from "zod";
 import { decodeSlots, encodeSlots } from "../channel/encoding.js";
@@ -20,7 +20,7 @@ import type { Link } from "../link.js";
 import { findComb } from "./comb.js";
 import { collect, type DetectorBatch, type EventStream, spanPs } from "./events.js";
 import { chooseHalfWidth, clockDrift, clockTicks, detectorDelays, onset } from "./pulse-calibration.js";
-import { type ClassedSlots, findShift, type ScoringBits } from "./pulse-shift.js";
+import { disclosesOutcomes, outcomeOf, shiftOf, shiftSlots } from "./pulse-numbers.js";
 import { emptyGated, PulseTracker } from "./pulse-tracker.js";
 import type { NoLock } from "./types.js";
 
@@ -31,7 +31,6 @@ const largestDrift = 55e-6;
 const clockReach = 2e-6;
 const acquireDetections = 200_000;
 const acquirePs = 12e12;
-const shiftSlots = 2000;
 /** Enough where outcomes are disclosed: half of the pulses that were detected score there, against a quarter. */
 const disclosedSlots = 1000;
 
@@ -96,48 +95,18 @@ export async function acquirePulsesAsAlice(
   const { outcomes } = bob;
   if (outcomes.length !== (disclosesOutcomes(link) ? slots.length : 0) || outcomes.some((outcome) => outcome > 3))
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's disclosed outcomes do not fit his slots.");
+  const reach = Math.ceil((largestOffsetSeconds * 1e12) / link.source!.pulsePeriodPs);
+  const search = { low: -slots[0]!, high: Math.min(reach, record.pulses) - slots[0]!, guess: bob.guess };
   const found =
-    bob.reason === null && slots.length > 0 ? await shiftOf(slots, outcomes, record, link, bob.guess) : undefined;
+    bob.reason === null && slots.length > 0 ? await shiftOf({ slots, outcomes }, record, link, search) : undefined;
   await channel.send("pulses.shift", { shift: found?.shift ?? null, pulses: record.pulses });
   if (found) return { locked: true, pulses: record.pulses, disclosedTo: disclosedTo(slots, outcomes, found.shift) };
   const reason = bob.reason === "NO_DETECTIONS" ? "NO_DETECTIONS" : "NO_LOCK";
   return { locked: false, reason, details: { step: "pulse numbers", detections: slots.length } };
 }
 
-/** A source of one intensity has no other contrast than what was prepared. */
-function disclosesOutcomes(link: Link): boolean {
-  return link.source!.intensities.length < 2;
-}
-
 function disclosedTo(slots: Float64Array, outcomes: Uint8Array, shift: number): number {
   return outcomes.length > 0 ? slots[slots.length - 1]! + shift + 1 : 0;
-}
-
-async function shiftOf(
-  slots: Float64Array,
-  outcomes: Uint8Array,
-  record: PreparationRecord,
-  link: Link,
-  guess: number,
-) {
-  const { pulsePeriodPs, intensities, basisProbability } = link.source!;
-  const reach = Math.ceil((largestOffsetSeconds * 1e12) / pulsePeriodPs);
-  const search = { low: -slots[0]!, high: Math.min(reach, record.pulses) - slots[0]!, guess };
-  if (!disclosesOutcomes(link)) {
-    const classed = { slots, classOf: new Uint8Array(slots.length), shares: [intensities[0]!.probability] };
-    return findShift(
-      classed,
-      scoringBits(record, (nibble) => (nibble < 4 ? 0 : -1), 1),
-      search,
-    );
-  }
-  const [z, x] = [basisProbability.Z / 2, basisProbability.X / 2];
-  const classed: ClassedSlots = { slots, classOf: outcomes, shares: [z, z, x, x] };
-  return findShift(
-    classed,
-    scoringBits(record, (nibble) => nibble & 3, 4),
-    search,
-  );
 }
 
 interface Acquired {
@@ -178,7 +147,7 @@ function acquire(ahead: readonly DetectorBatch[], link: Link): Acquired | NoLock
     { times: times.subarray(from), detector: detector.subarray(from) },
     disclose ? disclosedSlots : shiftSlots,
   );
-  const outcomes = disclose ? first.detector.map((d) => outcomeOf(link.bob.detectors![d]!)) : new Uint8Array();
+  const outcomes = disclose ? first.detector.map((d) => outcomeOf(link, d)) : new Uint8Array();
   return { slots: first.slots, outcomes, tracker: tracker(), guess: -Math.round((onset(times) - phase) / comb.period) };
 }
 
@@ -204,28 +173,4 @@ function firstSlots(
     }
   }
   return { slots: Float64Array.from(slots), detector: Uint8Array.from(clicked) };
-}
-
-function outcomeOf({ basis, bit }: { basis: "Z" | "X"; bit: 0 | 1 }): number {
-  return (basis === "X" ? 2 : 0) + bit;
-}
-
-/** @param classOf class in which a pulse scores, by its nibble of the record; −1 for none */
-function scoringBits(record: PreparationRecord, classOf: (nibble: number) => number, classes: number): ScoringBits {
-  const byNibble = Array.from({ length: 16 }, (_, nibble) => classOf(nibble));
-  return async (first, count) => {
-    const words = Array.from({ length: classes }, () => new Uint32Array(Math.ceil(count / 32) + 2));
-    const from = Math.max(0, first);
-    const to = Math.min(record.pulses, first + count + 32);
-    if (to <= from) return words;
-    const bytes = await record.read(from, to - from);
-    const parity = from & 1;
-    for (let pulse = from; pulse < to; pulse++) {
-      const at = pulse - from + parity;
-      const scores = byNibble[(bytes[at >> 1]! >> ((at & 1) * 4)) & 15]!;
-      if (scores >= 0) words[scores]![(pulse - first) >>> 5]! |= 1 << ((pulse - first) & 31);
-    }
-    bytes.fill(0);
-    return words;
-  };
 }

@@ -1,9 +1,12 @@
 /** Simulated links, locked and taken apart into slots by both ends: what clock recovery alone makes of two dumps. */
 import { join } from "node:path";
+import { expect } from "vitest";
+import type { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { openDump, PreparationRecord } from "../../src/dumps/index.js";
 import { type Link, type LinkInput, parseLink } from "../../src/link.js";
 import { simulate } from "../../src/simulate/index.js";
+import { aliceSlotsOfPulses, bobSlotsOfPulses } from "../../src/stages/slots.js";
 import { EventStream } from "../../src/timing/events.js";
 import { acquirePairsAsAlice, acquirePairsAsBob } from "../../src/timing/pair-acquire.js";
 import { eventBlocks } from "../../src/timing/pair-blocks.js";
@@ -124,7 +127,7 @@ async function siftedPairs(link: Link, events: { alice: EventStream; bob: EventS
       pairAsBob(bob, atBob, other.value),
     ]);
     for (let slot = 0; slot < a.slots; slot++) {
-      if (!((a.single.bytes[slot >> 3]! >> (slot & 7)) & 1)) continue;
+      if (!bitOf(a.single, slot)) continue;
       const [x, y] = [detectors[lowest(a.clicks[slot]!)]!, detectors[lowest(b.clicks[slot]!)]!];
       if (x.basis !== y.basis) continue;
       bits++;
@@ -146,22 +149,27 @@ export async function siftPulses(link: Link, run: Run): Promise<Sifted> {
       acquirePulsesAsBob(bob, events, link),
     ]);
     if (!atBob.locked) throw new Error(`no lock: ${JSON.stringify(atBob)}`);
-    const prepared = await record.read(0, record.pulses);
     let [bits, errors] = [0, 0];
-    for await (const { firstPulse, slots, clicks } of pulseBlocks(atBob, events, link))
-      for (let i = 0; i < slots.length; i++) {
-        if (clicks[i]! & (clicks[i]! - 1)) continue;
-        const seen = detectors[lowest(clicks[i]!)]!;
-        const pulse = firstPulse + slots[i]!;
-        const nibble = prepared[pulse >> 1]! >> ((pulse & 1) * 4);
-        if (seen.basis !== (nibble & 2 ? "X" : "Z")) continue;
+    for await (const block of pulseBlocks(atBob, events, link)) {
+      const [a, b] = await Promise.all([
+        aliceSlotsOfPulses(alice, link, record, block.index),
+        bobSlotsOfPulses(bob, link, block, (bytes) => new Uint8Array(bytes)),
+      ]);
+      expect(a.own.count).toBe(b.own.count);
+      for (let i = 0; i < a.own.count; i++) {
+        if (!bitOf(b.own.single!, i) || bitOf(a.own.basis, i) !== bitOf(b.own.basis, i)) continue;
         bits++;
-        if (seen.bit !== (nibble & 1)) errors++;
+        if (bitOf(a.own.bit, i) !== bitOf(b.own.bit, i)) errors++;
       }
+    }
     return { bits, qber: errors / bits, truth };
   } finally {
     await Promise.all([record.close(), dump.close()]);
   }
+}
+
+function bitOf({ bytes }: BitString, at: number): number {
+  return (bytes[at >> 3]! >> (at & 7)) & 1;
 }
 
 function lowest(mask: number): number {

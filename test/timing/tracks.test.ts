@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Link } from "../../src/link.js";
 import { entangled, prepared, type Settings, type Sifted, siftPairs, siftPulses, singlePhoton } from "./runs.js";
 
 const slow = process.env.QKD_SLOW !== undefined;
@@ -82,4 +83,38 @@ describe.each(seeds)("seed %i", (seed) => {
     },
     120_000,
   );
+});
+
+/** Gaps that leave the clock unsure by many periods: pulse numbers are decided again (timing/pulse-relock.ts). */
+describe.each(seeds)("long gaps, seed %i", (seed) => {
+  const drifts: [string, NonNullable<Settings>][] = [
+    ["steady", { driftPpb: 50_000 }],
+    ["wandering", { driftPpb: -20_000, driftWanderPpb: 500, driftWanderHz: 0.3 }],
+  ];
+  const gap = (seconds: number, from = 1.1) => ({ end: "bob" as const, fromSeconds: from, toSeconds: from + seconds });
+  const lengths = slow ? [0.5, 1, 2, 5] : [2];
+  const gaps = lengths.flatMap((length) => drifts.map(([name, drift]) => [name, length, drift] as const));
+  test.each(slow ? gaps : gaps.slice(1))(
+    "%s drift, %d s",
+    async (_, length, drift) => {
+      const run = { seconds: length + 2.5, seed, folder };
+      const simulation = { ...drift, pauses: [gap(length)] };
+      judge(await siftPulses(prepared(simulation), run));
+      if (slow) judge(await siftPairs(entangled(simulation), run));
+      // Left out: first slots, and what numbers the pulses after the gap.
+      const { bits, qber, truth } = await siftPulses(singlePhoton(simulation), run);
+      expect(bits).toBeGreaterThan(0.99 * truth.clicks.sifted);
+      expect(Math.abs(qber - truth.clicks.qber)).toBeLessThan(0.001);
+    },
+    120_000,
+  );
+
+  test("two gaps and many blocks: what one block learns the next ones know", async () => {
+    const simulation = { ...drifts[1]![1], pauses: [gap(1), gap(1.5, 2.6)] };
+    const blocks = (link: Link) => ({ ...link, blocks: { ...link.blocks, pulses: 1_000_000 } });
+    const run = { seconds: 5, seed, folder };
+    judge(await siftPulses(blocks(prepared(simulation)), run));
+    const { bits, truth } = await siftPulses(blocks(singlePhoton(simulation)), run);
+    expect(bits).toBeGreaterThan(0.985 * truth.clicks.sifted);
+  }, 120_000);
 });

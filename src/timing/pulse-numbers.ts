@@ -1,0 +1,66 @@
+/**
+ * What tells pulses apart (FORMULAS.md 9): Alice's intensities, which stay home, or, where the source has one, outcomes that
+ * Bob discloses and throws away.
+ */
+import type { PreparationRecord } from "../dumps/preparation.js";
+import type { Link } from "../link.js";
+import { type ClassedSlots, findShift, type ScoringBits, type Shift } from "./pulse-shift.js";
+
+/** Slots that number the pulses by their intensities. */
+export const shiftSlots = 2000;
+
+/** A source of one intensity has no other contrast than what was prepared. */
+export function disclosesOutcomes(link: Link): boolean {
+  return link.source!.intensities.length < 2;
+}
+
+/** Twice the basis (1 = X) and the bit of one of Bob's detectors. */
+export function outcomeOf(link: Link, detector: number): number {
+  const { basis, bit } = link.bob.detectors![detector]!;
+  return (basis === "X" ? 2 : 0) + bit;
+}
+
+/** Alice: pulse number less slot. @param outcomes by slot; empty where intensities number the pulses */
+export function shiftOf(
+  { slots, outcomes }: { slots: Float64Array; outcomes: Uint8Array },
+  record: PreparationRecord,
+  link: Link,
+  search: { low: number; high: number; guess: number },
+): Promise<Shift | undefined> {
+  const { intensities, basisProbability } = link.source!;
+  if (!disclosesOutcomes(link)) {
+    const classed = { slots, classOf: new Uint8Array(slots.length), shares: [intensities[0]!.probability] };
+    return findShift(
+      classed,
+      scoringBits(record, (nibble) => (nibble < 4 ? 0 : -1), 1),
+      search,
+    );
+  }
+  const [z, x] = [basisProbability.Z / 2, basisProbability.X / 2];
+  const classed: ClassedSlots = { slots, classOf: outcomes, shares: [z, z, x, x] };
+  return findShift(
+    classed,
+    scoringBits(record, (nibble) => nibble & 3, 4),
+    search,
+  );
+}
+
+/** @param classOf class in which a pulse scores, by its nibble of the record; −1 for none */
+function scoringBits(record: PreparationRecord, classOf: (nibble: number) => number, classes: number): ScoringBits {
+  const byNibble = Array.from({ length: 16 }, (_, nibble) => classOf(nibble));
+  return async (first, count) => {
+    const words = Array.from({ length: classes }, () => new Uint32Array(Math.ceil(count / 32) + 2));
+    const from = Math.max(0, first);
+    const to = Math.min(record.pulses, first + count + 32);
+    if (to <= from) return words;
+    const bytes = await record.read(from, to - from);
+    const parity = from & 1;
+    for (let pulse = from; pulse < to; pulse++) {
+      const at = pulse - from + parity;
+      const scores = byNibble[(bytes[at >> 1]! >> ((at & 1) * 4)) & 15]!;
+      if (scores >= 0) words[scores]![(pulse - first) >>> 5]! |= 1 << ((pulse - first) & 31);
+    }
+    bytes.fill(0);
+    return words;
+  };
+}
