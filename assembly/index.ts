@@ -2,7 +2,7 @@
 export { xorInto } from "./bits";
 export { cascadeAliceAsk, cascadeAliceGo, cascadeAliceList, cascadeAliceOwed, cascadeAliceStart } from "./cascade/alice";
 export { cascadeBobAsk, cascadeBobLoad, cascadeBobStart, cascadeBobTake, cascadeBobWord } from "./cascade/bob";
-export { cascadeMix } from "./cascade/order";
+export { cascadeDeal, cascadeMix } from "./cascade/deal";
 export { cascadeTag, cascadeTagTable } from "./cascade/tag";
 export { multiply, multiplyScratch } from "./gf2/multiply";
 export { ghashBlocks, ghashGroups, ghashTable, ghashWideTable } from "./ghash";

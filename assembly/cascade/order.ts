@@ -90,13 +90,8 @@ export function arrange(
   }
 }
 
-/** Groups of 64 words transposed in place: bits that lie together go to words that are dealt to different frames. */
-export function cascadeMix(words: usize, groups: u32): void {
-  for (let g: u32 = 0; g < groups; g++) transpose64(words + (<usize>g << 9));
-}
-
 /** 64 × 64 bits in place, by halving blocks (Hacker's Delight 7-3), two rows a vector. */
-function transpose64(rows: usize): void {
+export function transpose64(rows: usize): void {
   exchange(rows, 32, 0x00000000ffffffff);
   exchange(rows, 16, 0x0000ffff0000ffff);
   exchange(rows, 8, 0x00ff00ff00ff00ff);

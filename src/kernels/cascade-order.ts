@@ -18,7 +18,7 @@ export class CascadeOrders {
   constructor(
     /** Bits of a frame, a multiple of 64; from 2^16 on of 4096. */
     readonly length: number,
-    private readonly seed: Uint32Array,
+    readonly seed: Uint32Array,
   ) {}
 
   pass(pass: number): CascadeOrder {
@@ -35,21 +35,37 @@ export class CascadeOrders {
     }
     const words = this.length / 64;
     const rounds = [0, 1, 2].map((round) => {
-      const sources = shuffled(words, random);
-      if (round === 2) return { from: sources, to: inverse(sources) };
-      const rotations = Uint32Array.from({ length: words }, () => random() >>> 26);
-      const places = inverse(sources);
-      return {
-        from: sources.map((s, i) => (s << 6) | rotations[i]!),
-        to: places.map((i) => (i << 6) | rotations[i]!),
-      };
+      const from = shuffled(words, random);
+      const to = inverse(from);
+      if (round === 2) return { from, to };
+      for (let i = 0; i < words; i++) {
+        const rotation = random() >>> 26;
+        const s = from[i]!;
+        from[i] = (s << 6) | rotation;
+        to[s] = (i << 6) | rotation;
+      }
+      return { from, to };
     });
     return { kind: "words", to: rounds.map(({ to }) => to), from: rounds.map(({ from }) => from) };
   }
 }
 
+const recent: CascadeOrders[] = [];
+const mostRecent = 4;
+
+/** Those that this thread has used lately are made once for both ends and all parts of a block. */
+export function ordersOf(length: number, seed: Uint32Array): CascadeOrders {
+  const known = recent.find((orders) => orders.length === length && orders.seed.every((word, i) => word === seed[i]));
+  if (known) return known;
+  const orders = new CascadeOrders(length, seed);
+  recent.push(orders);
+  if (recent.length > mostRecent) recent.shift();
+  return orders;
+}
+
 function shuffled(length: number, random: () => number): Uint32Array {
-  const out = Uint32Array.from({ length }, (_, i) => i);
+  const out = new Uint32Array(length);
+  for (let i = 0; i < length; i++) out[i] = i;
   for (let i = length - 1; i > 0; i--) {
     const j = Math.floor((random() / 2 ** 32) * (i + 1));
     const kept = out[i]!;
@@ -61,9 +77,7 @@ function shuffled(length: number, random: () => number): Uint32Array {
 
 function inverse(permutation: Uint32Array): Uint32Array {
   const out = new Uint32Array(permutation.length);
-  permutation.forEach((from, i) => {
-    out[from] = i;
-  });
+  for (let i = 0; i < permutation.length; i++) out[permutation[i]!] = i;
   return out;
 }
 

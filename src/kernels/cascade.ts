@@ -8,7 +8,7 @@
 
 import type { AliceHalf, Answer, BobHalf, FrameShape, Request } from "./cascade-halves.js";
 import type { CascadeOrders } from "./cascade-order.js";
-import { WasmInstance } from "./wasm.js";
+import { borrowInstance, returnInstance } from "./idle.js";
 
 const passBytes = 16;
 const headerBytes = 64;
@@ -37,14 +37,9 @@ interface Slot {
   readonly asks: number;
 }
 
-/** Wiped instances: memory that a block has grown serves the next. */
-const idle: WasmInstance[] = [];
-const mostIdle = 8;
-const mostIdleBytes = 96 * 2 ** 20;
-
 /** All frames of one length at one end. */
 export class CascadeKernel {
-  readonly wasm = idle.pop() ?? new WasmInstance();
+  readonly wasm = borrowInstance();
   private ended = false;
   private readonly words: number;
   private readonly orderAt: number[] = [];
@@ -84,8 +79,7 @@ export class CascadeKernel {
   zeroise(): void {
     if (this.ended) return;
     this.ended = true;
-    this.wasm.wipe();
-    if (idle.length < mostIdle && this.wasm.memoryBytes <= mostIdleBytes) idle.push(this.wasm);
+    returnInstance(this.wasm);
   }
 
   put(bytes: Uint8Array, address = this.input): number {

@@ -12,6 +12,7 @@ export interface WasmExports {
   cascadeBobStart(frame: number, level: number, answers: number, mine: number, scratch: number): void;
   cascadeBobTake(frame: number, answers: number, found: number): void;
   cascadeBobWord(frame: number, out: number): void;
+  cascadeDeal(block: number, frames: number, stride: number, count: number, rows: number, back: boolean): void;
   cascadeMix(words: number, groups: number): void;
   cascadeTag(data: number, shift: number, words: number, table: number): bigint;
   cascadeTagTable(key: bigint, table: number): void;

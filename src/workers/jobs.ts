@@ -1,6 +1,6 @@
 /** Every job a worker can do, by name. One file a job family in jobs/. */
 import type { Job } from "./job.js";
-import { cascadeAnswerJob, cascadeCloseJob, cascadeOpenJob, cascadeTakeJob } from "./jobs/cascade.js";
+import { cascadeAnswerJob, cascadeCloseJob, cascadeOpenJob, cascadePairJob, cascadeTakeJob } from "./jobs/cascade.js";
 import { ldpcDecodeJob, ldpcSyndromeJob } from "./jobs/ldpc.js";
 import { siftJob } from "./jobs/sift.js";
 import { toeplitzJob } from "./jobs/toeplitz.js";
@@ -14,6 +14,7 @@ export const jobs = {
   cascadeAnswer: cascadeAnswerJob,
   cascadeTake: cascadeTakeJob,
   cascadeClose: cascadeCloseJob,
+  cascadePair: cascadePairJob,
 } satisfies Record<string, Job<never, unknown>>;
 
 export type Jobs = typeof jobs;

@@ -172,7 +172,7 @@ type Chosen = Omit<AutoChoice, "mode" | "secretBitsPerSecond"> & {
 };
 
 async function withChoice(
-  half: keyof Reconciler,
+  half: "asAlice" | "asBob",
   context: ReconcileContext,
   word: BitString,
   options: ReconcileOptions,

@@ -1,9 +1,9 @@
 /** What both ends of Cascade share: limits, a block's frames in kernels, and the count of what Alice disclosed. */
 import { QkdError } from "../../errors.js";
 import { CascadeKernel } from "../../kernels/cascade.js";
-import { CascadeOrders } from "../../kernels/cascade-order.js";
+import { ordersOf } from "../../kernels/cascade-order.js";
 import { shapeOf } from "./cascade-frames.js";
-import type { ReconcileContext } from "./types.js";
+import type { ReconcileContext, ReconcileOptions } from "./types.js";
 
 export const mainPasses = 3;
 export const repairPasses = 8;
@@ -36,7 +36,7 @@ export class BlockFrames {
     const known = this.kernels.get(length);
     if (known) return known;
     const { qber, few } = this.pace;
-    const kernel = new CascadeKernel(shapeOf(length, qber, few), new CascadeOrders(length, this.seed), this.side);
+    const kernel = new CascadeKernel(shapeOf(length, qber, few), ordersOf(length, this.seed), this.side);
     this.kernels.set(length, kernel);
     return kernel;
   }
@@ -64,6 +64,13 @@ export function nothingSpent(): Spent {
   return { parity: 0, tags: 0, revealed: 0, failed: 0 };
 }
 
+export function addSpent(sum: Spent, more: Spent): void {
+  sum.parity += more.parity;
+  sum.tags += more.tags;
+  sum.revealed += more.revealed;
+  sum.failed += more.failed;
+}
+
 export function count({ ledger }: ReconcileContext, tally: Tally, spent: Spent): void {
   ledger.add("parity", spent.parity);
   ledger.add("reconciliation-tag", spent.tags);
@@ -74,4 +81,15 @@ export function count({ ledger }: ReconcileContext, tally: Tally, spent: Spent):
 
 export function checkRound(round: number): void {
   if (round > maxRounds) throw new QkdError("RECONCILE_ROUNDS_EXCEEDED", "Cascade did not end.", { maxRounds });
+}
+
+export function checkAccounting({ accounting }: ReconcileOptions): void {
+  if (accounting !== "pattern-public")
+    throw new QkdError("RECONCILE_ACCOUNTING_UNSUPPORTED", "Cascade needs pattern-public accounting.");
+}
+
+/** 4 words of the public orders' seed, from its 16 bytes. */
+export function wordsOfSeed(seed: Uint8Array): Uint32Array {
+  const view = new DataView(seed.buffer, seed.byteOffset, 16);
+  return Uint32Array.from([0, 4, 8, 12], (at) => view.getUint32(at, true));
 }

@@ -5,9 +5,9 @@
  * zero at both ends; their parities count as leaked all the same.
  */
 import { BitString } from "../../bits.js";
+import { collectBlock, dealBlock } from "../../kernels/cascade-deal.js";
 import { type FrameShape, frameShape } from "../../kernels/cascade-halves.js";
 import type { CascadeOrders } from "../../kernels/cascade-order.js";
-import { WasmInstance } from "../../kernels/wasm.js";
 import { entropy } from "../../security/entropy.js";
 import type { ReconcileOptions } from "./types.js";
 
@@ -23,8 +23,6 @@ const coreSpeed = 250e6;
 export const roundTripsOfWave = 125;
 /** Frames of large blocks are multiples of this many words: the largest block of parities, 2^13 bits. */
 const unitWords = 128;
-const groupBytes = 512;
-const mixedAtOnce = 128 * groupBytes;
 const mixingPass = 15;
 
 export interface FramePlan {
@@ -113,16 +111,7 @@ export function dealFrames(word: BitString, plan: FramePlan, orders: (length: nu
   const [only] = plan.words;
   if (only === undefined) return [];
   if (word.length < smallBlock) return [reorder(word.bytes, only * 64, orders(only * 64), "to")];
-  const words = new BigUint64Array(total(plan));
-  const bytes = new Uint8Array(words.buffer);
-  bytes.set(word.bytes);
-  mix(bytes);
-  const frames = plan.words.map((count) => new BigUint64Array(count));
-  eachWord(plan, (source, frame, at) => {
-    frames[frame]![at] = words[source]!;
-  });
-  bytes.fill(0);
-  return frames.map((frame) => new Uint8Array(frame.buffer));
+  return dealBlock(word.bytes, plan.words);
 }
 
 /** The inverse. */
@@ -133,46 +122,13 @@ export function collectFrames(
 ): BitString {
   const [only] = plan.words;
   if (only === undefined) return BitString.zeros(0);
-  let bytes: Uint8Array;
-  if (plan.bits < smallBlock) bytes = reorder(frames[0]!, only * 64, orders(only * 64), "from");
-  else {
-    const words = new BigUint64Array(total(plan));
-    const views = frames.map((frame) => new BigUint64Array(frame.buffer, frame.byteOffset, frame.length / 8));
-    eachWord(plan, (source, frame, at) => {
-      words[source] = views[frame]![at]!;
-    });
-    bytes = new Uint8Array(words.buffer);
-    mix(bytes);
-  }
-  const word = BitString.from(bytes.subarray(0, Math.ceil(plan.bits / 8)), plan.bits);
-  bytes.fill(0);
-  return word;
-}
-
-function total({ words }: FramePlan): number {
-  return words.reduce((sum, count) => sum + count, 0);
-}
-
-/** Rounds over all frames while all have room, then over the longer ones, which come first. */
-function eachWord({ words }: FramePlan, visit: (source: number, frame: number, at: number) => void): void {
-  let source = 0;
-  for (let at = 0, frames = words.length; frames > 0; at++) {
-    while (frames > 0 && words[frames - 1]! <= at) frames--;
-    for (let frame = 0; frame < frames; frame++) visit(source++, frame, at);
-  }
-}
-
-/** 64 × 64 bits transposed, group by group; its own inverse. */
-function mix(bytes: Uint8Array): void {
-  const wasm = new WasmInstance();
-  const address = wasm.hold(mixedAtOnce);
-  for (let from = 0; from < bytes.length; from += mixedAtOnce) {
-    const part = bytes.subarray(from, from + mixedAtOnce);
-    wasm.u8.set(part, address);
-    wasm.exports.cascadeMix(address, part.length / groupBytes);
-    part.set(wasm.u8.subarray(address, address + part.length));
-  }
-  wasm.wipe();
+  const bytes =
+    plan.bits < smallBlock
+      ? reorder(frames[0]!, only * 64, orders(only * 64), "from")
+      : collectBlock(frames, plan.words);
+  // What a revealed frame's padding holds stays behind.
+  bytes.fill(0, Math.ceil(plan.bits / 8));
+  return BitString.adopt(bytes, plan.bits);
 }
 
 function reorder(bytes: Uint8Array, length: number, orders: CascadeOrders, way: "to" | "from"): Uint8Array {

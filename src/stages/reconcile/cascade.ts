@@ -7,8 +7,9 @@
  */
 import { type BitString, countOnes, xorBits } from "../../bits.js";
 import { QkdError } from "../../errors.js";
-import { CascadeOrders } from "../../kernels/cascade-order.js";
-import { count, type Pace, type Side, type Tally } from "./cascade-block.js";
+import { type CascadeOrders, ordersOf } from "../../kernels/cascade-order.js";
+import { checkAccounting, count, type Pace, type Side, type Tally, wordsOfSeed } from "./cascade-block.js";
+import { asBoth } from "./cascade-both.js";
 import {
   cascadeParameters,
   collectFrames,
@@ -31,8 +32,9 @@ interface Block {
   /** Packed bits of each frame; they move to its thread and come back to Bob. */
   readonly words: Uint8Array[];
   readonly waves: readonly (readonly number[])[];
-  /** Waves in flight at once. */
+  /** Waves in flight at once, and frames of each. */
   readonly inFlight: number;
+  readonly together: number;
   readonly lanes: BlockLanes;
   readonly pace: Pace;
   readonly orders: (length: number) => CascadeOrders;
@@ -56,6 +58,7 @@ export const cascadeReconciler: Reconciler = {
     const block = await open(context, word, options, "bob");
     return withBlock(block, () => asBob(context, word, block));
   },
+  asBoth,
 };
 
 async function withBlock(block: Block, run: () => Promise<ReconcileOutcome>): Promise<ReconcileOutcome> {
@@ -152,21 +155,29 @@ async function open(
   side: Side,
   own?: { seed: Uint8Array; lanes: number; few: boolean },
 ): Promise<Block> {
-  if (options.accounting !== "pattern-public")
-    throw new QkdError("RECONCILE_ACCOUNTING_UNSUPPORTED", "Cascade needs pattern-public accounting.");
+  checkAccounting(options);
   const said = own ? undefined : await context.channel.receive("cascade-open", openSchema);
   if (said && said.bits !== word.length)
     throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends hold blocks of different lengths.");
   const { seed, lanes, few } = own ?? said!;
-  const view = new DataView(seed.buffer, seed.byteOffset, 16);
-  const seedWords = Uint32Array.from([0, 4, 8, 12], (at) => view.getUint32(at, true));
-  const orders = (length: number) => new CascadeOrders(length, seedWords);
+  const seedWords = wordsOfSeed(seed);
+  const orders = (length: number) => ordersOf(length, seedWords);
   const plan = planFrames(word.length);
   const words = dealFrames(word, plan, orders);
   const waves = planWaves(words.length, lanes);
   const inFlight = Math.min(lanes, waves.length);
+  const together = waves[0]?.length ?? 0;
   const pace = { qber: options.qber, few };
-  return { plan, words, waves, inFlight, lanes: new BlockLanes(context, side, seedWords, pace), pace, orders };
+  return {
+    plan,
+    words,
+    waves,
+    inFlight,
+    together,
+    lanes: new BlockLanes(context, side, seedWords, pace),
+    pace,
+    orders,
+  };
 }
 
 function compare(theirs: { leaked: number; failed: number }, mine: { leaked: number; failed: number }): void {
@@ -174,7 +185,12 @@ function compare(theirs: { leaked: number; failed: number }, mine: { leaked: num
     throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends counted different leakage.", { theirs, mine });
 }
 
-function outcome(word: BitString, { plan, inFlight, waves, pace }: Block, tally: Tally): ReconcileOutcome {
+/** @param inFlight waves at once, of `together` frames each */
+export function outcome(
+  word: BitString,
+  { plan, inFlight, together, pace }: Pick<Block, "plan" | "inFlight" | "together" | "pace">,
+  tally: Tally,
+): ReconcileOutcome {
   const blockBits = cascadeParameters(pace.qber, pace.few).levels.map((level) => 2 ** level);
   return {
     ok: true,
@@ -186,7 +202,7 @@ function outcome(word: BitString, { plan, inFlight, waves, pace }: Block, tally:
       method: "cascade",
       blockBits,
       frameBits: 64 * Math.max(0, ...plan.words),
-      framesInFlight: inFlight * (waves[0]?.length ?? 0),
+      framesInFlight: inFlight * together,
       lanes: inFlight,
     },
   };

@@ -7,7 +7,7 @@ import { entropy, LeakLedger } from "../../security/index.js";
 import { verificationTag } from "../../security/verification.js";
 import type { Executor } from "../../workers/executor.js";
 import { reconcilerOf } from "./index.js";
-import type { Accounting, ReconciliationMode } from "./types.js";
+import type { Accounting, Reconciler, ReconciliationMode } from "./types.js";
 
 export interface PairOptions {
   readonly alice: BitString;
@@ -61,10 +61,9 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
   const reconciler = reconcilerOf({ reconciliation: { method, mode, accounting } });
   const shared = { qber: Math.min(0.25, Math.max(0.001, qber)), mode, accounting, roundTripSeconds: 0 };
   const end = (role: "alice" | "bob") => ({ channel: channel[role], executor, ledger: ledgers[role], random });
-  const [atAlice, atBob] = await Promise.all([
-    reconciler.asAlice(end("alice"), alice, shared),
-    reconciler.asBob(end("bob"), bob, shared),
-  ]);
+  const contexts = { alice: end("alice"), bob: end("bob") };
+  const both = reconciler.asBoth ?? overChannel(reconciler);
+  const { alice: atAlice, bob: atBob } = await both(contexts, { alice, bob }, shared);
   const key = random(tagBits / 8);
   const same = Buffer.compare(verificationTag(key, atAlice.word), verificationTag(key, atBob.word)) === 0;
   const seconds = (performance.now() - began) / 1000;
@@ -92,6 +91,16 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
     choice: atBob.choice,
     alice: atAlice.word,
     bob: atBob.word,
+  };
+}
+
+function overChannel(reconciler: Reconciler): NonNullable<Reconciler["asBoth"]> {
+  return async (contexts, words, options) => {
+    const [alice, bob] = await Promise.all([
+      reconciler.asAlice(contexts.alice, words.alice, options),
+      reconciler.asBob(contexts.bob, words.bob, options),
+    ]);
+    return { alice, bob };
   };
 }
 

@@ -53,7 +53,18 @@ export interface ReconcileOutcome extends Rounds {
   readonly choice: Readonly<Record<string, unknown>>;
 }
 
+export interface Ends<T> {
+  readonly alice: T;
+  readonly bob: T;
+}
+
 export interface Reconciler {
   asAlice(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<ReconcileOutcome>;
   asBob(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<ReconcileOutcome>;
+  /** Where both ends are in this process and one executor is theirs; absent: as over any channel. */
+  asBoth?(
+    contexts: Ends<ReconcileContext>,
+    words: Ends<BitString>,
+    options: ReconcileOptions,
+  ): Promise<Ends<ReconcileOutcome>>;
 }

@@ -4,10 +4,19 @@
  */
 import { QkdError } from "../../errors.js";
 import type { WasmInstance } from "../../kernels/wasm.js";
+import { systemRandom } from "../../random.js";
 import { AliceWave, type Answered } from "../../stages/reconcile/cascade-alice.js";
-import { BlockFrames, type Pace, type Side } from "../../stages/reconcile/cascade-block.js";
+import {
+  addSpent,
+  BlockFrames,
+  nothingSpent,
+  type Pace,
+  type Side,
+  type Spent,
+} from "../../stages/reconcile/cascade-block.js";
 import { BobWave, type Taken } from "../../stages/reconcile/cascade-bob.js";
 import type { Answer, Ask } from "../../stages/reconcile/cascade-messages.js";
+import { operation } from "../../stages/reconcile/cascade-wire.js";
 import type { Job } from "../job.js";
 
 export interface WaveOf {
@@ -61,6 +70,52 @@ export const cascadeTakeJob: Job<WaveOf & { answer: Answer }, Taken> = ({ wasm }
   const output = wave.take(answer);
   return { output, transfer: output.ended.map(({ word }) => word.buffer as ArrayBuffer) };
 };
+
+export interface PairInput {
+  readonly seed: Uint32Array;
+  readonly pace: Pace;
+  /** Packed bits of each frame; Alice's are zeroised here, Bob's become what he ends with. */
+  readonly alice: readonly Uint8Array[];
+  readonly bob: readonly Uint8Array[];
+}
+
+export interface PairOutput {
+  readonly words: readonly Uint8Array[];
+  readonly alice: Spent;
+  readonly bob: Spent;
+  /** Of the frame that had most. */
+  readonly rounds: number;
+}
+
+/** Both ends of some frames, one after the other: a frame's two halves stay in the processor's cache. */
+export const cascadePairJob: Job<PairInput, PairOutput> = ({ cancelled }, { seed, pace, alice, bob }) => {
+  const [atAlice, atBob] = [new BlockFrames("alice", seed, pace), new BlockFrames("bob", seed, pace)];
+  const spent = { alice: nothingSpent(), bob: nothingSpent() };
+  let most = 0;
+  try {
+    for (const [i, word] of bob.entries()) {
+      if (cancelled()) throw new QkdError("ENGINE_CANCELLED", "The job was cancelled.");
+      const [asked, asking] = [new AliceWave(atAlice, [alice[i]!]), new BobWave(atBob, [word])];
+      let rounds = 0;
+      for (let ask: Ask | undefined = asking.ask(); ask; rounds++) {
+        const tagKey = ask.operations.includes(operation.tag) ? systemRandom(8) : noKey;
+        const answer = asked.answer(ask, tagKey);
+        addSpent(spent.alice, answer.spent);
+        const taken: Taken = asking.take({ bits: answer.bits, tagKey });
+        addSpent(spent.bob, taken.spent);
+        for (const ended of taken.ended) word.set(ended.word);
+        ask = taken.ask;
+      }
+      most = Math.max(most, rounds);
+    }
+    return { output: { words: bob, ...spent, rounds: most }, transfer: bob.map(({ buffer }) => buffer as ArrayBuffer) };
+  } finally {
+    for (const word of alice) word.fill(0);
+    atAlice.zeroise();
+    atBob.zeroise();
+  }
+};
+const noKey = new Uint8Array(8);
 
 /** Wipes a block, or without one all of this thread's. */
 export const cascadeCloseJob: Job<{ block?: number }, object> = ({ wasm }, { block }) => {

@@ -1,0 +1,59 @@
+/**
+ * Cascade where both ends are in this process: a frame's halves say to each other what they would say over a link, in one
+ * thread, so that nothing waits or travels; each end counts for itself. Frames go to threads in parts.
+ */
+import type { BitString } from "../../bits.js";
+import { ordersOf } from "../../kernels/cascade-order.js";
+import { outcome } from "./cascade.js";
+import { checkAccounting, count, type Tally, wordsOfSeed } from "./cascade-block.js";
+import { collectFrames, dealFrames, planFrames } from "./cascade-frames.js";
+import type { Ends, ReconcileContext, ReconcileOptions, ReconcileOutcome } from "./types.js";
+
+/** Enough for a trip to a thread to cost nothing. */
+const mostFramesOfPart = 8;
+const partsOfWorker = 4;
+
+export async function asBoth(
+  contexts: Ends<ReconcileContext>,
+  words: Ends<BitString>,
+  options: ReconcileOptions,
+): Promise<Ends<ReconcileOutcome>> {
+  checkAccounting(options);
+  const { executor, random, signal } = contexts.alice;
+  const seed = wordsOfSeed(random(16));
+  const orders = (length: number) => ordersOf(length, seed);
+  const plan = planFrames(words.alice.length);
+  const pace = { qber: options.qber, few: false };
+  const frames = plan.words.length;
+  const alice = dealFrames(words.alice, plan, orders);
+  const bob = dealFrames(words.bob, plan, orders);
+  const tallies = { alice: { failed: 0, rounds: 0 }, bob: { failed: 0, rounds: 0 } };
+  const size = Math.min(mostFramesOfPart, Math.ceil(frames / (partsOfWorker * executor.workers)));
+  const part = async (from: number) => {
+    const input = { seed, pace, alice: alice.slice(from, from + size), bob: bob.slice(from, from + size) };
+    const transfer = [...input.alice, ...input.bob].map(({ buffer }) => buffer as ArrayBuffer);
+    const done = await executor.run("cascadePair", input, { transfer, ...(signal ? { signal } : {}) });
+    bob.splice(from, done.words.length, ...done.words);
+    for (const end of ["alice", "bob"] as const) {
+      const tally: Tally = tallies[end];
+      const { rounds } = tally;
+      count(contexts[end], tally, done[end]);
+      // In lockstep all frames would take as many rounds as the slowest.
+      tally.rounds = Math.max(rounds, done.rounds);
+    }
+  };
+  const parts = Array.from({ length: Math.ceil(frames / Math.max(1, size)) }, (_, i) => part(i * size));
+  try {
+    await Promise.all(parts);
+    const block = { plan, pace, inFlight: Math.min(parts.length, executor.workers), together: 1 };
+    const result = collectFrames(bob, plan, orders);
+    return {
+      alice: outcome(words.alice, block, tallies.alice),
+      bob: outcome(result, block, tallies.bob),
+    };
+  } finally {
+    await Promise.allSettled(parts);
+    // What has moved to a thread has no length here.
+    for (const bits of [...alice, ...bob]) if (bits.length > 0) bits.fill(0);
+  }
+}
