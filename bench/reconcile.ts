@@ -10,6 +10,7 @@ import { loadCode } from "../codes/index.js";
 import { createEngine, type Engine } from "../engine.js";
 import { loadKernels } from "../kernels/index.js";
 import { cascadeCores } from "./cascade.js";
+import { prototypeCore } from "./cascade-prototype.js";
 import { type BenchOptions, type Case, fill, generator, measure } from "./harness.js";
 import { prototypeDecoder } from "./ldpc-prototype.js";
 
@@ -38,7 +39,7 @@ export async function reconcile({ seconds, seed }: BenchOptions): Promise<BenchR
     if (stick) cases.push(stick);
   }
   cases.push(await plainTwin(draw));
-  for (const qber of [0.01, 0.03, 0.08]) for (const frames of [2, 32]) cases.push(...cascadeCores(qber, frames, draw));
+  for (const qber of rates) cases.push(...cascadeCores(qber, 32, draw), ...prototypeCore(qber, 32));
   // awaited here: the engines close when this function returns
   return await measure(cases, seconds);
 }

@@ -163,6 +163,7 @@ export function cascadeBobAsk(frame: Frame): u32 {
   if (!open || frame.failed) return 0;
   if (open > frame.together) return beginList(frame);
   let count: u32 = 0;
+  let bits: u32 = 0;
   for (let p: u32 = 0; p < frame.passes; p++) {
     const pass = passOf(frame, p);
     for (let i: u32 = 0; i < pass.queued; i++) {
@@ -170,9 +171,11 @@ export function cascadeBobAsk(frame: Frame): u32 {
       const level = leafLevel(pass.data, start, frame.words);
       const shot = <u32>(level > 1 && !getBit(pass.data + shotAt, start));
       store<u32>(frame.asks + (<usize>(count++) << 2), request(start, p, shot, level));
+      bits += shot ? level : 1;
     }
   }
   frame.asked = count;
+  frame.answerBits = bits;
   return (count << 2) | 3;
 }
 

@@ -39,8 +39,8 @@ export class Frame {
   /** Requests of the leaves searched together. */
   asks: usize;
   asked: u32;
-  /** Bob: {u32 pass, u32 leaf, u32 place} located in this step. */
-  found: usize;
+  /** Bits of the answers to them. */
+  answerBits: u32;
   /** Bob: {u32 pass, u32 start}: leaves of one bit that became odd. */
   units: usize;
   unitCount: u32;

@@ -7,13 +7,20 @@ import type { WasmInstance } from "./wasm.js";
 
 const groupWords = 64;
 
-/** @param words of each frame, longer ones first, together whole groups of 64 @returns each frame's packed bits */
+/** @param words of each frame, longer ones first, together whole groups of 64 @returns each frame's packed bits, in shared memory */
 export function dealBlock(block: Uint8Array, words: readonly number[]): Uint8Array[] {
-  return onInstance(words, (wasm, at, frames, move) => {
-    wasm.u8.set(block, at);
-    wasm.exports.cascadeMix(at, sum(words) / groupWords);
+  return onInstance(words, (wasm, mixed, frames, move) => {
+    wasm.u8.set(block, mixed);
+    wasm.exports.cascadeMix(mixed, sum(words) / groupWords);
     move(false);
-    return words.map((count, f) => wasm.u8.slice(frames[f]!, frames[f]! + 8 * count));
+    const shared = new Uint8Array(new SharedArrayBuffer(8 * sum(words)));
+    let at = 0;
+    return words.map((count, f) => {
+      const part = shared.subarray(at, at + 8 * count);
+      at += part.length;
+      part.set(wasm.u8.subarray(frames[f]!, frames[f]! + part.length));
+      return part;
+    });
   });
 }
 

@@ -18,23 +18,26 @@ export interface Answer {
  * `list`: leaves of one pass that are searched alone to the end; `go`: one bit a leaf of the list that is not down to one
  * bit yet, 1 where the difference lies in the right half; `ask`: leaves of any pass; `none`: no leaf is odd.
  */
-export type Request =
-  | { readonly kind: "none" }
-  | { readonly kind: "go"; readonly directions: Uint8Array; readonly answerBits: number }
-  | { readonly kind: "list" | "ask"; readonly requests: Uint32Array; readonly answerBits: number };
+export interface Request {
+  readonly kind: "none" | "go" | "list" | "ask";
+  /** Packed directions, or 32-bit requests, little-endian. */
+  readonly bytes: Uint8Array;
+  readonly answerBits: number;
+}
 
+/** Bytes that a half hands out are good until the next call of any half of its block: they may be a view of its memory. */
 export interface AliceHalf {
   readonly length: number;
   readonly passes: number;
   /** Starts the next pass: parities of its blocks of 2^level bits. */
   start(level: number): Answer;
   /** @returns undefined where a request is out of range */
-  list(requests: Uint32Array): Answer | undefined;
+  list(requests: Uint8Array): Answer | undefined;
   /** Directions owed for the list before the next answer. */
   owed(): number;
   go(directions: Uint8Array): Answer;
   /** @returns undefined where a request is out of range */
-  ask(requests: Uint32Array): Answer | undefined;
+  ask(requests: Uint8Array): Answer | undefined;
   /** 8 bytes. */
   tag(key: Uint8Array): Uint8Array;
   word(): Uint8Array;

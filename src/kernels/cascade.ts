@@ -14,6 +14,9 @@ const passBytes = 16;
 const headerBytes = 64;
 const mostPasses = 12;
 const orderBytes = 28;
+/** What cascadeBobAsk answers. */
+const asking = ["none", "go", "list", "ask"] as const;
+const nothing: Request = { kind: "none", bytes: new Uint8Array(0), answerBits: 0 };
 const kinds = { identity: 0, words: 1, table: 2 } as const;
 
 /** Offsets of Frame in assembly/cascade/layout.ts. */
@@ -25,6 +28,7 @@ const at = {
   failed: 20,
   list: 24,
   asks: 36,
+  answerBits: 44,
   units: 48,
 } as const;
 
@@ -82,24 +86,22 @@ export class CascadeKernel {
     returnInstance(this.wasm);
   }
 
-  put(bytes: Uint8Array, address = this.input): number {
-    this.wasm.u8.set(bytes, address);
-    // Kernels read whole words beyond the last byte.
-    this.wasm.u8.fill(0, address + bytes.length, address + bytes.length + 8);
-    return address;
+  put(bytes: Uint8Array): number {
+    this.wasm.u8.set(bytes, this.input);
+    return this.input;
   }
 
   fits(bytes: number): boolean {
     return bytes + 8 <= this.ioBytes;
   }
 
-  get(address: number, bytes: number): Uint8Array {
-    return this.wasm.u8.slice(address, address + bytes);
+  view(address: number, bytes: number): Uint8Array {
+    return this.wasm.u8.subarray(address, address + bytes);
   }
 
   private slot(together: number): Slot {
     const slot = this.free.pop() ?? this.make();
-    const view = this.view();
+    const view = this.fields();
     const { frame } = slot;
     const { words, shape } = this;
     for (const [field, value] of [
@@ -136,7 +138,7 @@ export class CascadeKernel {
       if (bob) slot.queues[pass] = this.wasm.hold(this.shape.capacity * 4);
     }
     const order = this.order(pass);
-    const view = this.view();
+    const view = this.fields();
     const address = slot.frame + headerBytes + pass * passBytes;
     view.setUint32(address, slot.passData[pass]!, true);
     view.setUint32(address + 4, order, true);
@@ -156,7 +158,7 @@ export class CascadeKernel {
           : [...order.to, ...order.from];
     const address = this.wasm.hold(orderBytes);
     const places = tables.map((table) => (table ? this.wasm.hold(table.byteLength) : 0));
-    const view = this.view();
+    const view = this.fields();
     view.setUint32(address, kinds[order.kind], true);
     tables.forEach((table, i) => {
       view.setUint32(address + 4 + 4 * i, places[i]!, true);
@@ -181,7 +183,7 @@ export class CascadeKernel {
     this.free.push(slot);
   }
 
-  view(): DataView {
+  fields(): DataView {
     return new DataView(this.wasm.u8.buffer);
   }
 
@@ -234,11 +236,11 @@ class KernelAlice extends KernelHalf implements AliceHalf {
     return this.answer(this.length >>> level);
   }
 
-  list(requests: Uint32Array): Answer | undefined {
-    if (!this.kernel.fits(requests.byteLength)) return undefined;
+  list(requests: Uint8Array): Answer | undefined {
+    if (!this.kernel.fits(requests.length)) return undefined;
     const { wasm, output } = this.kernel;
-    const input = this.kernel.put(bytesOf(requests));
-    return this.answer(wasm.exports.cascadeAliceList(this.slot.frame, input, requests.length, output));
+    const input = this.kernel.put(requests);
+    return this.answer(wasm.exports.cascadeAliceList(this.slot.frame, input, requests.length >>> 2, output));
   }
 
   owed(): number {
@@ -251,20 +253,20 @@ class KernelAlice extends KernelHalf implements AliceHalf {
     return this.answer(wasm.exports.cascadeAliceGo(this.slot.frame, input, output))!;
   }
 
-  ask(requests: Uint32Array): Answer | undefined {
-    if (!this.kernel.fits(requests.byteLength)) return undefined;
+  ask(requests: Uint8Array): Answer | undefined {
+    if (!this.kernel.fits(requests.length)) return undefined;
     const { wasm, output } = this.kernel;
-    const input = this.kernel.put(bytesOf(requests));
-    return this.answer(wasm.exports.cascadeAliceAsk(this.slot.frame, input, requests.length, output));
+    const input = this.kernel.put(requests);
+    return this.answer(wasm.exports.cascadeAliceAsk(this.slot.frame, input, requests.length >>> 2, output));
   }
 
   word(): Uint8Array {
-    return this.kernel.get(this.slot.passData[0]!, this.length / 8);
+    return this.kernel.view(this.slot.passData[0]!, this.length / 8);
   }
 
   private answer(bits: number): Answer;
   private answer(bits: number): Answer | undefined {
-    return bits < 0 ? undefined : { bits, bytes: this.kernel.get(this.kernel.output, (bits + 7) >>> 3) };
+    return bits < 0 ? undefined : { bits, bytes: this.kernel.view(this.kernel.output, (bits + 7) >>> 3) };
   }
 }
 
@@ -288,14 +290,10 @@ class KernelBob extends KernelHalf implements BobHalf {
   next(): Request {
     const asked = this.kernel.wasm.exports.cascadeBobAsk(this.slot.frame) >>> 0;
     const count = asked >>> 2;
-    const kind = asked & 3;
-    const { asks } = this.slot;
-    if (kind === 0) return { kind: "none" };
-    if (kind === 1) return { kind: "go", directions: this.kernel.get(asks, (count + 7) >>> 3), answerBits: count };
-    const requests = new Uint32Array(this.kernel.get(asks, count * 4).buffer);
-    return kind === 2
-      ? { kind: "list", requests, answerBits: count }
-      : { kind: "ask", requests, answerBits: answerBits(requests) };
+    const kind = asking[asked & 3]!;
+    if (kind === "none") return nothing;
+    const bytes = this.kernel.view(this.slot.asks, kind === "go" ? (count + 7) >>> 3 : count * 4);
+    return { kind, bytes, answerBits: kind === "ask" ? this.kernel.word32(this.slot.frame + at.answerBits) : count };
   }
 
   take(answers: Uint8Array): void {
@@ -306,19 +304,8 @@ class KernelBob extends KernelHalf implements BobHalf {
   word(): Uint8Array {
     const { wasm, output } = this.kernel;
     wasm.exports.cascadeBobWord(this.slot.frame, output);
-    const word = this.kernel.get(output, this.length / 8);
+    const word = wasm.u8.slice(output, output + this.length / 8);
     wasm.u8.fill(0, output, output + word.length);
     return word;
   }
-}
-
-/** Bits that Alice answers to requests. */
-export function answerBits(requests: Uint32Array): number {
-  let bits = 0;
-  for (const request of requests) bits += request & 16 ? request & 15 : 1;
-  return bits;
-}
-
-function bytesOf(words: Uint32Array): Uint8Array {
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }

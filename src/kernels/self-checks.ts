@@ -107,13 +107,9 @@ function cascaded({ cascadeAlice, cascadeBob }: CheckedKernels): string {
     said.update(bytes);
     bob.start(level, bytes);
     for (let asked = bob.next(); asked.kind !== "none"; asked = bob.next()) {
-      said.update(`${asked.kind} ${asked.kind === "go" ? asked.directions : asked.requests}`);
-      const answer =
-        asked.kind === "go"
-          ? alice.go(asked.directions)
-          : asked.kind === "list"
-            ? alice.list(asked.requests)
-            : alice.ask(asked.requests);
+      const words = asked.kind === "go" ? asked.bytes : new Uint32Array(asked.bytes.slice().buffer);
+      said.update(`${asked.kind} ${words}`);
+      const answer = alice[asked.kind](asked.bytes);
       if (!answer) throw new Error("an honest request was refused");
       said.update(answer.bytes);
       bob.take(answer.bytes);

@@ -40,15 +40,10 @@ function transcript(alice: AliceHalf, bob: BobHalf, qber: number, twist?: (bytes
     said.push(hex(first.bytes), first.bits);
     bob.start(level, first.bytes);
     for (let request = bob.next(); request.kind !== "none" && rounds < 600; request = bob.next()) {
-      const answer =
-        request.kind === "go"
-          ? alice.go(request.directions)
-          : request.kind === "list"
-            ? alice.list(request.requests)
-            : alice.ask(request.requests);
+      said.push(hex(request.bytes));
+      const answer = alice[request.kind](request.bytes);
       rounds++;
-      const asked = request.kind === "go" ? hex(request.directions) : request.requests.join();
-      said.push(request.kind, asked, request.answerBits, hex(answer?.bytes), answer?.bits);
+      said.push(request.kind, request.answerBits, hex(answer?.bytes), answer?.bits);
       if (!answer) throw new Error("an honest request was refused");
       twist?.(answer.bytes);
       bob.take(answer.bytes);

@@ -6,8 +6,10 @@ import { loopbackPair } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
 import { cascadeReconciler } from "../../src/stages/reconcile/cascade.js";
+import { reconcilePair } from "../../src/stages/reconcile/pair.js";
 import type { ReconcileOptions } from "../../src/stages/reconcile/types.js";
 import { type Executor, InlineExecutor, PoolExecutor } from "../../src/workers/executor.js";
+import type { JobInput } from "../../src/workers/jobs.js";
 
 const inline = new InlineExecutor();
 const pool = new PoolExecutor(2);
@@ -171,5 +173,46 @@ describe("Cascade", () => {
       process.off("worker", note);
       await mortal.close();
     }
+  });
+});
+
+describe("Cascade with both ends in one process", () => {
+  it.each([
+    [0, 0.03],
+    [1, 0.03],
+    [191, 0.03],
+    [1000, 0.05],
+    [2 ** 16 - 1, 0.02],
+    [5 * 2 ** 18 + 77, 0.01],
+    [2 ** 19, 0.11],
+  ])("%d bits at QBER %d: Alice's word, and both ledgers agree", async (bits, qber) => {
+    const { a, b, errors } = noisyPair(bits, qber, bits + 3);
+    for (const executor of [inline, pool]) {
+      const result = await reconcilePair(executor, { alice: a, bob: b, qber, method: "cascade" });
+      expect(result).toMatchObject({ reconciled: true, errors, framesFailed: bits === 1 || bits === 191 ? 1 : 0 });
+      expect(result.bob.bytes).toEqual(a.bytes);
+      expect(Object.values(result.leak).reduce((sum, one) => sum + one, 0)).toBe(result.leakedBits);
+    }
+  });
+
+  it("an error rate that is five times the expected one still ends", async () => {
+    const { a, b } = noisyPair(2 ** 18, 0.1, 5);
+    const result = await reconcilePair(pool, { alice: a, bob: b, qber: 0.02, method: "cascade" });
+    expect(result.reconciled).toBe(true);
+    expect(result.bob.bytes).toEqual(a.bytes);
+  });
+
+  it("wipes what both ends shared", async () => {
+    const seen: Uint8Array[] = [];
+    const executor = new InlineExecutor();
+    const run = executor.run.bind(executor);
+    executor.run = ((name: "cascadePair", input: JobInput<"cascadePair">) => {
+      seen.push(...input.alice, ...input.bob);
+      return run(name, input);
+    }) as typeof executor.run;
+    const { a, b } = noisyPair(2 ** 18, 0.02, 6);
+    await reconcilePair(executor, { alice: a, bob: b, qber: 0.02, method: "cascade" });
+    expect(seen.length).toBe(2);
+    expect(seen.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true);
   });
 });

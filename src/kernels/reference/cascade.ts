@@ -96,10 +96,10 @@ export class CascadeAlice implements AliceHalf {
     return answerOf(parities);
   }
 
-  list(requests: Uint32Array): Answer | undefined {
+  list(requests: Uint8Array): Answer | undefined {
     this.listed = [];
-    if (requests.length > this.shape.capacity) return undefined;
-    const leaves = Array.from(requests, read);
+    const leaves = read(requests);
+    if (leaves.length > this.shape.capacity) return undefined;
     const right = leaves.every((leaf) => !leaf.shot && leaf.pass === leaves[0]!.pass && this.holds(leaf));
     if (!right) return undefined;
     this.listed = leaves;
@@ -124,9 +124,9 @@ export class CascadeAlice implements AliceHalf {
     );
   }
 
-  ask(requests: Uint32Array): Answer | undefined {
+  ask(requests: Uint8Array): Answer | undefined {
     const answers: number[] = [];
-    for (const leaf of Array.from(requests, read)) {
+    for (const leaf of read(requests)) {
       if (!this.holds(leaf)) return undefined;
       const { pass, start, level, shot } = leaf;
       const bits = this.ordered[pass]!;
@@ -154,13 +154,17 @@ export class CascadeAlice implements AliceHalf {
   }
 }
 
-function read(request: number): { pass: number; start: number; level: number; shot: boolean } {
-  return {
+function read(requests: Uint8Array): { pass: number; start: number; level: number; shot: boolean }[] {
+  return Array.from(new Uint32Array(requests.slice().buffer), (request) => ({
     start: request >>> 9,
     pass: (request >>> 5) & 15,
     shot: (request & 16) !== 0,
     level: request & 15,
-  };
+  }));
+}
+
+function bytesOf(requests: readonly number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(requests).buffer);
 }
 
 interface Pass {
@@ -225,12 +229,11 @@ export class CascadeBob implements BobHalf {
   }
 
   next(): Request {
-    if (this.alone.length > 0)
-      return { kind: "go", directions: pack(this.directions), answerBits: this.directions.length };
+    if (this.alone.length > 0) return { kind: "go", bytes: pack(this.directions), answerBits: this.directions.length };
     this.correctUnits();
     for (const pass of this.started) pass.queue = [...new Set(pass.queue)].filter((start) => pass.odd[start]);
     const open = this.started.reduce((sum, { queue }) => sum + queue.length, 0);
-    if (open === 0 || this.failed) return { kind: "none" };
+    if (open === 0 || this.failed) return { kind: "none", bytes: new Uint8Array(0), answerBits: 0 };
     if (open > this.togetherBelow) {
       const index = this.started.findIndex(({ queue }) => queue.length > 0);
       const pass = this.started[index]!;
@@ -239,7 +242,7 @@ export class CascadeBob implements BobHalf {
       for (const { start } of this.alone) pass.odd[start] = 0;
       return {
         kind: "list",
-        requests: Uint32Array.from(this.alone, ({ pass: p, start, level }) => packRequest(start, p, false, level)),
+        bytes: bytesOf(this.alone.map(({ pass: p, start, level }) => packRequest(start, p, false, level))),
         answerBits: this.alone.length,
       };
     }
@@ -251,9 +254,7 @@ export class CascadeBob implements BobHalf {
     );
     return {
       kind: "ask",
-      requests: Uint32Array.from(this.together, ({ pass, start, level, oneShot }) =>
-        packRequest(start, pass, oneShot, level),
-      ),
+      bytes: bytesOf(this.together.map(({ pass, start, level, oneShot }) => packRequest(start, pass, oneShot, level))),
       answerBits: this.together.reduce((sum, { level, oneShot }) => sum + (oneShot ? level : 1), 0),
     };
   }

@@ -23,6 +23,7 @@ export interface Answered {
 
 export class AliceWave {
   private round = 0;
+  private readonly out = new Pieces();
   private readonly live: { half: AliceHalf; closed: boolean; tags: number; leaked: number }[];
 
   constructor(
@@ -39,7 +40,7 @@ export class AliceWave {
     checkRound(this.round++);
     if (operations.length !== live.length) throw invalidRequest("another number of frames");
     const reader = new RequestReader(requests);
-    const out = new Pieces();
+    const { out } = this;
     const spent = nothingSpent();
     for (const [i, frame] of live.entries()) {
       const what = operations[i]!;
@@ -68,7 +69,7 @@ export class AliceWave {
       if (frame.closed) half.zeroise();
     }
     reader.end();
-    return { bits: out.joined(), spent, open: live.some(({ closed }) => !closed) };
+    return { bits: out.take(), spent, open: live.some(({ closed }) => !closed) };
   }
 }
 

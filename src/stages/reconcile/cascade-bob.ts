@@ -1,5 +1,5 @@
 /** Bob's half of a wave: he asks, corrects, and decides each frame's next step. */
-import type { BobHalf, Request } from "../../kernels/cascade-halves.js";
+import type { BobHalf } from "../../kernels/cascade-halves.js";
 import {
   type BlockFrames,
   checkRound,
@@ -7,7 +7,6 @@ import {
   maxRounds,
   mostPasses,
   nothingSpent,
-  type Pace,
   revealBelow,
   type Spent,
   tagBits,
@@ -19,8 +18,9 @@ import { AnswerReader, operation, Pieces } from "./cascade-wire.js";
 interface Search {
   readonly half: BobHalf;
   leaked: number;
+  /** Operation of the next message, and the bits of its answer where that is a search's. */
   next: number;
-  request: Request;
+  owed: number;
 }
 
 export interface Taken {
@@ -31,10 +31,9 @@ export interface Taken {
   readonly ask?: Ask;
 }
 
-const nothing: Request = { kind: "none" };
-
 export class BobWave {
   private round = 0;
+  private readonly requests = new Pieces();
   private readonly live: Search[];
 
   constructor(
@@ -46,18 +45,16 @@ export class BobWave {
       const length = bits.length * 8;
       const half = frames.of(length).bob(bits, Math.max(1, Math.floor(length * together)));
       const next = length < revealBelow ? operation.reveal : operation.startPass;
-      return { half, leaked: 0, next, request: nothing };
+      return { half, leaked: 0, next, owed: 0 };
     });
   }
 
+  /** What is to be asked now: first passes, then what `take` has gathered. */
   ask(): Ask {
     checkRound(this.round++);
-    const out = new Pieces();
-    for (const { request } of this.live) {
-      if (request.kind === "go") out.add(request.directions);
-      else if (request.kind !== "none") out.addWords(request.requests);
-    }
-    return { operations: Uint8Array.from(this.live, ({ next }) => next), requests: out.joined() };
+    const operations = new Uint8Array(this.live.length);
+    for (let i = 0; i < operations.length; i++) operations[i] = this.live[i]!.next;
+    return { operations, requests: this.requests.take() };
   }
 
   take({ bits, tagKey }: Answer): Taken {
@@ -67,64 +64,55 @@ export class BobWave {
     let open = false;
     for (const [at, search] of this.live.entries()) {
       if (search.next === operation.closed) continue;
-      const revealed = digest(search, reader, tagKey, this.frames.pace, spent);
+      const revealed = this.digest(search, reader, tagKey, spent);
       if (search.next === operation.closed) {
         ended.push({ at, word: revealed ?? search.half.word() });
         search.half.zeroise();
-      } else if (this.round > maxRounds - 63) give(search);
+      }
       // A frame that was shown is closed at both ends; one that closes by its tag is said to be closed once.
       if (!revealed) open = true;
     }
     reader.end();
     return { spent, ended, ...(open ? { ask: this.ask() } : {}) };
   }
-}
 
-function give(search: Search): void {
-  search.next = operation.reveal;
-  search.request = nothing;
-}
-
-/** Reads one frame's answer and decides its next step. @returns the frame's bits where it was revealed */
-function digest(
-  search: Search,
-  reader: AnswerReader,
-  tagKey: Uint8Array,
-  { qber, few }: Pace,
-  spent: Spent,
-): Uint8Array | undefined {
-  const { half } = search;
-  if (search.next === operation.reveal) {
-    spent.revealed += half.length;
-    spent.failed++;
-    search.next = operation.closed;
-    return reader.take(half.length).slice();
-  }
-  if (search.next === operation.tag) {
-    const [theirs, mine] = [reader.take(tagBits), half.tag(tagKey)];
-    spent.tags += tagBits;
-    let differ = 0;
-    for (let i = 0; i < mine.length; i++) differ |= mine[i]! ^ theirs[i]!;
-    if (differ === 0) search.next = operation.closed;
-    else if (half.passes < mostPasses) search.next = operation.startPass;
-    else give(search);
+  /** Reads one frame's answer and decides its next step. @returns the frame's bits where it was revealed */
+  private digest(search: Search, reader: AnswerReader, tagKey: Uint8Array, spent: Spent): Uint8Array | undefined {
+    const { half } = search;
+    const { qber, few } = this.frames.pace;
+    if (search.next === operation.reveal) {
+      spent.revealed += half.length;
+      spent.failed++;
+      search.next = operation.closed;
+      return reader.take(half.length).slice();
+    }
+    const late = this.round > maxRounds - 63;
+    if (search.next === operation.tag) {
+      const [theirs, mine] = [reader.take(tagBits), half.tag(tagKey)];
+      spent.tags += tagBits;
+      let differ = 0;
+      for (let i = 0; i < mine.length; i++) differ |= mine[i]! ^ theirs[i]!;
+      if (differ === 0) search.next = operation.closed;
+      else search.next = half.passes < mostPasses && !late ? operation.startPass : operation.reveal;
+      return undefined;
+    }
+    let used = search.owed;
+    if (search.next === operation.startPass) {
+      const level = passLevel(qber, half.passes, half.length, few);
+      used = half.length >>> level;
+      half.start(level, reader.take(used));
+    } else half.take(reader.take(used));
+    spent.parity += used;
+    search.leaked += used;
+    const { kind, bytes, answerBits } = half.next();
+    search.owed = answerBits;
+    if (half.failed || search.leaked > half.length || late) search.next = operation.reveal;
+    else if (kind === "none") search.next = half.passes < mainPasses ? operation.startPass : operation.tag;
+    else {
+      search.next = operation[kind];
+      if (kind !== "go") this.requests.addCount(bytes.length >>> 2);
+      this.requests.add(bytes);
+    }
     return undefined;
   }
-  let used: number;
-  if (search.next === operation.startPass) {
-    const level = passLevel(qber, half.passes, half.length, few);
-    used = half.length >>> level;
-    half.start(level, reader.take(used));
-  } else {
-    used = search.request.kind === "none" ? 0 : search.request.answerBits;
-    half.take(reader.take(used));
-  }
-  spent.parity += used;
-  search.leaked += used;
-  search.request = half.next();
-  const { kind } = search.request;
-  if (half.failed || search.leaked > half.length) give(search);
-  else if (kind !== "none") search.next = operation[kind];
-  else search.next = half.passes < mainPasses ? operation.startPass : operation.tag;
-  return undefined;
 }

@@ -31,9 +31,7 @@ export async function asBoth(
   const size = Math.min(mostFramesOfPart, Math.ceil(frames / (partsOfWorker * executor.workers)));
   const part = async (from: number) => {
     const input = { seed, pace, alice: alice.slice(from, from + size), bob: bob.slice(from, from + size) };
-    const transfer = [...input.alice, ...input.bob].map(({ buffer }) => buffer as ArrayBuffer);
-    const done = await executor.run("cascadePair", input, { transfer, ...(signal ? { signal } : {}) });
-    bob.splice(from, done.words.length, ...done.words);
+    const done = await executor.run("cascadePair", input, signal ? { signal } : {});
     for (const end of ["alice", "bob"] as const) {
       const tally: Tally = tallies[end];
       const { rounds } = tally;
@@ -53,7 +51,6 @@ export async function asBoth(
     };
   } finally {
     await Promise.allSettled(parts);
-    // What has moved to a thread has no length here.
-    for (const bits of [...alice, ...bob]) if (bits.length > 0) bits.fill(0);
+    for (const bits of [...alice, ...bob]) bits.fill(0);
   }
 }

@@ -133,7 +133,7 @@ export function collectFrames(
 
 function reorder(bytes: Uint8Array, length: number, orders: CascadeOrders, way: "to" | "from"): Uint8Array {
   const order = orders.pass(mixingPass);
-  const out = new Uint8Array(length / 8);
+  const out = new Uint8Array(new SharedArrayBuffer(length / 8));
   if (order.kind !== "table") return out;
   const places = order[way];
   for (let i = 0; i < length; i++) {

@@ -34,11 +34,10 @@ export class BlockLanes {
     this.countBlocks(1);
   }
 
-  /** @param words move to the wave's thread */
+  /** @param words shared with the wave's thread, which zeroises them */
   open(wave: number, words: readonly Uint8Array[]): Promise<{ ask?: Ask }> {
     const { side, seed, pace } = this;
-    const transfer = words.map(({ buffer }) => buffer as ArrayBuffer);
-    return this.run("cascadeOpen", wave, { block: this.block, wave, side, seed, pace, words }, transfer);
+    return this.run("cascadeOpen", wave, { block: this.block, wave, side, seed, pace, words });
   }
   answer(wave: number, ask: Ask, tagKey: Uint8Array): Promise<JobOutput<"cascadeAnswer">> {
     return this.run("cascadeAnswer", wave, { block: this.block, wave, ask, tagKey });
@@ -60,18 +59,13 @@ export class BlockLanes {
     inWork.set(executor, blocksInWork(executor) + more);
   }
 
-  private run<N extends JobName>(
-    name: N,
-    wave: number,
-    input: JobInput<N>,
-    transfer: readonly ArrayBuffer[] = [],
-  ): Promise<JobOutput<N>> {
+  private run<N extends JobName>(name: N, wave: number, input: JobInput<N>): Promise<JobOutput<N>> {
     const { executor, signal } = this.context;
     if (this.ended || signal?.aborted)
       return Promise.reject(new QkdError("ENGINE_CANCELLED", "Reconciliation was cancelled."));
     const lane = this.block + wave;
     this.used.add(lane);
-    return executor.run(name, input, { lane, transfer, ...(signal ? { signal } : {}) });
+    return executor.run(name, input, { lane, ...(signal ? { signal } : {}) });
   }
 }
 

@@ -4,29 +4,35 @@ import { QkdError } from "../../errors.js";
 /** What Bob wants of a frame; `list`, `go` and `ask` as in kernels/cascade-halves.ts. */
 export const operation = { closed: 0, startPass: 1, list: 2, go: 3, ask: 4, tag: 5, reveal: 6 } as const;
 
-/** Pieces that become one byte string. */
+/** Pieces that become one byte string; used again for the next. */
 export class Pieces {
-  private readonly pieces: Uint8Array[] = [];
+  private bytes = new Uint8Array(4096);
   private length = 0;
 
   add(piece: Uint8Array): void {
-    this.pieces.push(piece);
-    this.length += piece.length;
+    const end = this.length + piece.length;
+    this.reserve(end);
+    this.bytes.set(piece, this.length);
+    this.length = end;
   }
-  addWords(words: Uint32Array): void {
-    const head = new Uint8Array(4);
-    new DataView(head.buffer).setUint32(0, words.length, true);
-    this.add(head);
-    this.add(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+  /** 32 bits. */
+  addCount(count: number): void {
+    const { length } = this;
+    this.reserve(length + 4);
+    for (let i = 0; i < 4; i++) this.bytes[length + i] = count >>> (8 * i);
+    this.length = length + 4;
   }
-  joined(): Uint8Array {
-    const out = new Uint8Array(this.length);
-    let at = 0;
-    for (const piece of this.pieces) {
-      out.set(piece, at);
-      at += piece.length;
-    }
+  take(): Uint8Array {
+    const out = this.bytes.slice(0, this.length);
+    this.length = 0;
     return out;
+  }
+
+  private reserve(length: number): void {
+    if (length <= this.bytes.length) return;
+    const larger = new Uint8Array(2 * length);
+    larger.set(this.bytes);
+    this.bytes = larger;
   }
 }
 
@@ -35,10 +41,9 @@ export class RequestReader {
   constructor(private readonly bytes: Uint8Array) {}
 
   /** @throws QkdError RECONCILE_REQUEST_INVALID */
-  words(): Uint32Array {
-    const head = this.take(4);
-    const count = new DataView(head.buffer, head.byteOffset, 4).getUint32(0, true);
-    return new Uint32Array(this.take(count * 4).slice().buffer);
+  words(): Uint8Array {
+    const [a, b, c, d] = this.take(4);
+    return this.take(4 * ((a! | (b! << 8) | (c! << 16) | (d! << 24)) >>> 0));
   }
   take(length: number): Uint8Array {
     if (length > this.bytes.length - this.at) throw invalidRequest("a cut list");

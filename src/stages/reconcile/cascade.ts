@@ -65,8 +65,7 @@ async function withBlock(block: Block, run: () => Promise<ReconcileOutcome>): Pr
   try {
     return await run();
   } finally {
-    // What has moved to a thread has no length here.
-    for (const bits of block.words) if (bits.length > 0) bits.fill(0);
+    for (const bits of block.words) bits.fill(0);
     await block.lanes.close();
   }
 }

@@ -74,13 +74,12 @@ export const cascadeTakeJob: Job<WaveOf & { answer: Answer }, Taken> = ({ wasm }
 export interface PairInput {
   readonly seed: Uint32Array;
   readonly pace: Pace;
-  /** Packed bits of each frame; Alice's are zeroised here, Bob's become what he ends with. */
+  /** Packed bits of each frame, in shared memory; Bob's become what he ends with. */
   readonly alice: readonly Uint8Array[];
   readonly bob: readonly Uint8Array[];
 }
 
 export interface PairOutput {
-  readonly words: readonly Uint8Array[];
   readonly alice: Spent;
   readonly bob: Spent;
   /** Of the frame that had most. */
@@ -108,9 +107,8 @@ export const cascadePairJob: Job<PairInput, PairOutput> = ({ cancelled }, { seed
       }
       most = Math.max(most, rounds);
     }
-    return { output: { words: bob, ...spent, rounds: most }, transfer: bob.map(({ buffer }) => buffer as ArrayBuffer) };
+    return { output: { ...spent, rounds: most }, transfer: [] };
   } finally {
-    for (const word of alice) word.fill(0);
     atAlice.zeroise();
     atBob.zeroise();
   }
