@@ -32,7 +32,7 @@ export interface FramePlan {
 }
 
 export function planFrames(bits: number): FramePlan {
-  if (bits < smallBlock) return { bits, words: bits === 0 ? [] : [paddedSmall(bits) / 64] };
+  if (isSmall(bits)) return { bits, words: bits === 0 ? [] : [paddedSmall(bits) / 64] };
   const units = Math.ceil(bits / (unitWords * 64));
   const count = Math.ceil((units * unitWords * 64) / largestFrame);
   const words = Array.from({ length: count }, (_, f) => Math.floor((units + f) / count) * unitWords);
@@ -51,6 +51,11 @@ export function planWaves(frames: number, lanes: number): number[][] {
   return Array.from({ length: Math.ceil(frames / Math.max(1, size)) }, (_, w) =>
     Array.from({ length: Math.min(size, frames - w * size) }, (_, i) => w * size + i),
   );
+}
+
+/** One frame in a random order: the padded length decides, as it does of the order's kind. */
+function isSmall(bits: number): boolean {
+  return paddedSmall(bits) < smallBlock;
 }
 
 /** A multiple of a power of two of at least 64 that is at most an eighth of it. */
@@ -110,7 +115,7 @@ export function shapeOf(length: number, qber: number, few = false): FrameShape {
 export function dealFrames(word: BitString, plan: FramePlan, orders: (length: number) => CascadeOrders): Uint8Array[] {
   const [only] = plan.words;
   if (only === undefined) return [];
-  if (word.length < smallBlock) return [reorder(word.bytes, only * 64, orders(only * 64), "to")];
+  if (isSmall(word.length)) return [reorder(word.bytes, only * 64, orders(only * 64), "to")];
   return dealBlock(word.bytes, plan.words);
 }
 
@@ -122,10 +127,9 @@ export function collectFrames(
 ): BitString {
   const [only] = plan.words;
   if (only === undefined) return BitString.zeros(0);
-  const bytes =
-    plan.bits < smallBlock
-      ? reorder(frames[0]!, only * 64, orders(only * 64), "from")
-      : collectBlock(frames, plan.words);
+  const bytes = isSmall(plan.bits)
+    ? reorder(frames[0]!, only * 64, orders(only * 64), "from")
+    : collectBlock(frames, plan.words);
   // What a revealed frame's padding holds stays behind.
   bytes.fill(0, Math.ceil(plan.bits / 8));
   return BitString.adopt(bytes, plan.bits);
@@ -133,8 +137,8 @@ export function collectFrames(
 
 function reorder(bytes: Uint8Array, length: number, orders: CascadeOrders, way: "to" | "from"): Uint8Array {
   const order = orders.pass(mixingPass);
-  const out = new Uint8Array(new SharedArrayBuffer(length / 8));
-  if (order.kind !== "table") return out;
+  if (order.kind !== "table") throw new Error("a large frame has no table");
+  const out = way === "to" ? new Uint8Array(new SharedArrayBuffer(length / 8)) : new Uint8Array(length / 8);
   const places = order[way];
   for (let i = 0; i < length; i++) {
     const bit = ((bytes[i >>> 3] ?? 0) >>> (i & 7)) & 1;
