@@ -4,6 +4,7 @@ export { cascadeAliceAsk, cascadeAliceGo, cascadeAliceList, cascadeAliceOwed, ca
 export { cascadeBobAsk, cascadeBobLoad, cascadeBobStart, cascadeBobTake, cascadeBobWord } from "./cascade/bob";
 export { cascadeDeal, cascadeMix } from "./cascade/deal";
 export { cascadeTag, cascadeTagTable } from "./cascade/tag";
+export { fftForward, fftInverse, fftProduct } from "./fft";
 export { multiply, multiplyScratch } from "./gf2/multiply";
 export { ghashBlocks, ghashGroups, ghashTable, ghashWideTable } from "./ghash";
 export { ldpcDecodeGeneral } from "./ldpc/general";

@@ -16,6 +16,9 @@ export interface WasmExports {
   cascadeMix(words: number, groups: number): void;
   cascadeTag(data: number, shift: number, words: number, table: number): bigint;
   cascadeTagTable(key: bigint, table: number): void;
+  fftForward(data: number, length: number, twiddles: number): void;
+  fftInverse(data: number, length: number, twiddles: number): void;
+  fftProduct(out: number, x: number, y: number, length: number, scale: number, add: number): void;
   ghashBlocks(table: number, state: number, data: number, blocks: number): void;
   ghashGroups(table: number, wide: number, work: number, state: number, data: number, groups: number): void;
   ghashTable(key: number, table: number): void;

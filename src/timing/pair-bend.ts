@@ -162,7 +162,7 @@ function sliced(
   for (let k = first; k < end; k++) {
     const center = b[k]! - offsetAt(line, b[k]!);
     while (j < a.length && a[j]! <= center - reach) j++;
-    const slice = counts[Math.floor(((b[k]! - from) / span) * slices)]!;
+    const slice = counts[Math.min(slices - 1, Math.floor(((b[k]! - from) / span) * slices))]!;
     for (let i = j; i < a.length && a[i]! <= center + reach; i++)
       slice[Math.min(bendBins - 1, Math.floor((center + reach - a[i]!) / binPs))]!++;
   }

@@ -1,14 +1,15 @@
 /**
  * Bob's clock against Alice's from their event times alone (KERNELS.md D): his stretch, counted in N bins of time and
- * stretched by a trial drift, is correlated with hers by FFT (fft.js). For coincidences at rate c the peak stands
+ * stretched by a trial drift, is correlated with hers by FFT (kernels/fft.ts). For coincidences at rate c the peak stands
  *
  *   z = η·√N,  η = c/√(r_a r_b)
  *
  * sigmas above chance, as long as the drift is known to 1/N: a weaker link needs more bins and as many more drifts, and a
  * longer stretch only makes the bins, and so the lags, fewer. Peaks of a few sigmas are sieved out, then judged
- * (pair-bend.ts) by Poisson's tail over every lag, drift and bend that the whole search looks at.
+ * (pair-bend.ts) by Poisson's tail over every lag, drift and bend that the whole search looks at: there counts are whole
+ * numbers, so that a transform's rounding (f32) can cost a peak a millionth of its height, but never makes a lock.
  */
-import FFT from "fft.js";
+import { WasmSpectra } from "../kernels/fft.js";
 import { lowerBound } from "./events.js";
 import { type CoarseOffset, judgedPairs, judgePeak } from "./pair-bend.js";
 
@@ -38,6 +39,7 @@ const certainSigmas = 9;
 /** Of a piece of the stretch: transforms of twice that stay in the cache. */
 const pieceBins = 2 ** 17;
 const leastEvents = 50;
+const leastBins = 16;
 /** Of the stretch: counts of less have long tails, which only crowd the sieve. */
 const leastOverlap = 1 / 16;
 /** Chance varies with the overlap: lags are compared within so many parts of a block. */
@@ -113,11 +115,10 @@ export class Correlator {
   private readonly bins: number;
   private readonly pieces: number;
   private readonly piecePs: number;
-  private readonly fft: FFT;
-  private readonly values: Float32Array;
-  private readonly lags: Float32Array;
-  private readonly ofA = new Map<number, Float32Array | undefined>();
-  private readonly ofB: readonly Float32Array[];
+  private readonly spectra: WasmSpectra;
+  private readonly lags: number;
+  private readonly ofA = new Map<number, number | undefined>();
+  private readonly ofB: readonly number[];
   private stretched = Number.NaN;
 
   constructor(
@@ -128,32 +129,32 @@ export class Correlator {
     this.origin = b[0]!;
     this.first = this.origin - high;
     this.span = Math.max(coarseGridPs, b[b.length - 1]! - this.origin);
-    const all = Math.min(bins, 2 ** Math.ceil(Math.log2(this.span / (2 * coarseGridPs))));
+    const all = Math.max(leastBins, Math.min(bins, 2 ** Math.ceil(Math.log2(this.span / (2 * coarseGridPs)))));
     this.bins = Math.min(all, pieceBins);
     this.pieces = all / this.bins;
     this.binPs = this.span / all;
     this.driftStep = smearBins / all;
     this.piecePs = this.bins * this.binPs;
     this.blocks = Math.max(1, Math.ceil((high - low) / this.piecePs));
-    this.fft = new FFT(2 * this.bins);
-    this.values = this.buffer();
-    this.lags = this.buffer();
-    this.ofB = Array.from({ length: this.pieces }, () => this.buffer());
+    this.spectra = new WasmSpectra(2 * this.bins);
+    this.lags = this.spectra.make();
+    this.ofB = Array.from({ length: this.pieces }, () => this.spectra.make());
   }
 
   /** Lags of a block that stand out at one or the other drift. */
   peaks(block: number, drift: number, other: number): Peak[] {
-    const { values: product, lags, fft, ofB, origin, first, piecePs, binPs } = this;
+    const { lags, spectra, ofB, origin, first, piecePs, binPs } = this;
     const parts = ofB.flatMap((spectrum, piece) => {
       const ofA = this.blockOfA(block + piece);
-      return ofA ? [[ofA, spectrum] as const] : [];
+      return ofA !== undefined ? [[ofA, spectrum] as const] : [];
     });
     if (parts.length === 0) return [];
     this.stretch(drift, other);
-    multiplied(product, parts);
-    fft.inverseTransform(lags, product);
+    spectra.products(lags, parts);
+    spectra.inverse(lags);
+    const values = spectra.values(lags);
     const found = (tried: number, part: number) =>
-      outstanding(lags, part, this.bins)
+      outstanding(values.subarray(part * spectra.length, part * spectra.length + this.bins))
         .map(({ lag, z }) => ({
           offset: origin - (first + block * piecePs + lag * binPs),
           at: origin,
@@ -169,16 +170,15 @@ export class Correlator {
     return Math.min(b[b.length - 1]!, a[a.length - 1]! + offset) - Math.max(b[0]!, a[0]! + offset);
   }
 
-  private blockOfA(block: number): Float32Array | undefined {
-    const { a, fft, values, ofA, first, piecePs, bins } = this;
+  private blockOfA(block: number): number | undefined {
+    const { a, spectra, ofA, first, piecePs, bins } = this;
     if (ofA.has(block)) return ofA.get(block);
     const start = first + block * piecePs;
-    let spectrum: Float32Array | undefined;
+    let spectrum: number | undefined;
     if (lowerBound(a, start + 2 * piecePs) - lowerBound(a, start) >= leastEvents) {
-      values.fill(0);
-      this.bin(values, 0, a, start, 2 * bins, 0);
-      spectrum = this.buffer();
-      fft.transform(spectrum, values);
+      spectrum = spectra.make();
+      this.bin(spectra.values(spectrum).subarray(0, 2 * bins), a, start, 2 * bins, 0);
+      spectra.forward(spectrum);
     }
     ofA.set(block, spectrum);
     return spectrum;
@@ -188,64 +188,44 @@ export class Correlator {
   private stretch(drift: number, other: number): void {
     if (this.stretched === drift) return;
     this.stretched = drift;
-    const { b, fft, values, origin, bins, piecePs, ofB } = this;
+    const { b, spectra, origin, bins, piecePs, ofB } = this;
     for (const [piece, spectrum] of ofB.entries()) {
-      values.fill(0);
-      this.bin(values, 0, b, origin + piece * piecePs * (1 + drift), bins, drift);
+      const values = spectra.values(spectrum).fill(0);
+      this.bin(values, b, origin + piece * piecePs * (1 + drift), bins, drift);
       if (other !== drift) {
-        this.bin(values, 1, b, origin + piece * piecePs * (1 + other), bins, other);
-        for (let i = 1; i < values.length; i += 2) values[i] = -values[i]!;
+        const imaginary = values.subarray(spectra.length);
+        this.bin(imaginary, b, origin + piece * piecePs * (1 + other), bins, other);
+        for (let i = 0; i < imaginary.length; i++) imaginary[i] = -imaginary[i]!;
       }
-      fft.transform(spectrum, values);
+      spectra.forward(spectrum);
     }
   }
 
   /** Counts less their mean where there are data: elsewhere zero, so that the ends of a recording make no pedestal. */
-  private bin(out: Float32Array, part: number, times: Float64Array, start: number, bins: number, drift: number): void {
+  private bin(out: Float32Array, times: Float64Array, start: number, bins: number, drift: number): void {
     const { binPs } = this;
     const from = lowerBound(times, start);
     const to = lowerBound(times, start + bins * binPs * (1 + drift));
     if (to === from) return;
     const scale = 1 / (binPs * (1 + drift));
     const binOf = (index: number) => Math.min(bins - 1, Math.floor((times[index]! - start) * scale));
-    for (let i = from; i < to; i++) out[2 * binOf(i) + part]!++;
+    for (let i = from; i < to; i++) out[binOf(i)]!++;
     const [first, last] = [from === 0 ? binOf(from) : 0, to === times.length ? binOf(to - 1) : bins - 1];
     const mean = (to - from) / (last - first + 1);
-    for (let bin = first; bin <= last; bin++) out[2 * bin + part]! -= mean;
-  }
-
-  private buffer(): Float32Array {
-    return new Float32Array(4 * this.bins);
-  }
-}
-
-/** Σ x·conj y, a part of the spectrum after the other: it stays in the cache for all pieces. */
-function multiplied(out: Float32Array, parts: readonly (readonly [Float32Array, Float32Array])[]): void {
-  const size = 4096;
-  out.fill(0);
-  for (let from = 0; from < out.length; from += size) {
-    const to = Math.min(out.length, from + size);
-    for (const [x, y] of parts)
-      for (let i = from; i < to; i += 2) {
-        const re = x[i]!;
-        const im = x[i + 1]!;
-        const wr = y[i]!;
-        const wi = y[i + 1]!;
-        out[i] = out[i]! + re * wr + im * wi;
-        out[i + 1] = out[i + 1]! + im * wr - re * wi;
-      }
+    for (let bin = first; bin <= last; bin++) out[bin]! -= mean;
   }
 }
 
 /** Lags more than the sieve's sigmas above those of their part of the window. */
-function outstanding(lags: Float32Array, part: number, count: number): { lag: number; z: number }[] {
+function outstanding(lags: Float32Array): { lag: number; z: number }[] {
   const found: { lag: number; z: number }[] = [];
+  const count = lags.length;
   const size = Math.max(256, count / lagParts);
   for (let from = 0; from < count; from += size) {
     const to = Math.min(count, from + size);
     let [sum, squares] = [0, 0];
     for (let i = from; i < to; i++) {
-      const value = lags[2 * i + part]!;
+      const value = lags[i]!;
       sum += value;
       squares += value * value;
     }
@@ -257,7 +237,7 @@ function outstanding(lags: Float32Array, part: number, count: number): { lag: nu
     const [least, leastOfTwo] = [mean + sieveSigmas * sigma, 2 * mean + sieveSigmas * sigma * Math.SQRT2];
     let previous = Number.NEGATIVE_INFINITY;
     for (let i = from; i < to; i++) {
-      const value = lags[2 * i + part]!;
+      const value = lags[i]!;
       if (value > least) found.push({ lag: i, z: (value - mean) / sigma });
       else if (value + previous > leastOfTwo)
         found.push({ lag: i - 0.5, z: (value + previous - 2 * mean) / (sigma * Math.SQRT2) });
