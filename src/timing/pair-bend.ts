@@ -126,8 +126,7 @@ export function bend(a: Float64Array, b: Float64Array, line: Line, reach: Reach)
     offset: offsetAt(line, middle),
     drift: line.drift + line.rate * (middle - line.at),
   };
-  const counts = sliced(a, b, there, { from, span, binPs });
-  const total = counts.reduce((sum, slice) => sum + slice.reduce((all, n) => all + n, 0), 0);
+  const { counts, total } = sliced(a, b, there, { from, span, binPs });
   const steps = stepsOf(span, binPs);
   const drifts = Math.ceil(reach.drift / steps.driftStep);
   let best = { sum: 0, bin: bendBins / 2, drift: 0, rate: 0 };
@@ -153,51 +152,68 @@ function sliced(
   b: Float64Array,
   line: Line,
   { from, span, binPs }: { from: number; span: number; binPs: number },
-): Float64Array[] {
+): { counts: Int32Array; total: number } {
   const reach = (bendBins / 2) * binPs;
-  const counts = Array.from({ length: slices }, () => new Float64Array(bendBins));
+  const counts = new Int32Array(slices * bendBins);
+  const [perSlice, perBin] = [slices / span, 1 / binPs];
   const first = lowerBound(b, from);
   const end = lowerBound(b, from + span);
+  let total = 0;
   let j = lowerBound(a, from - offsetAt(line, from) - 2 * reach);
   for (let k = first; k < end; k++) {
-    const center = b[k]! - offsetAt(line, b[k]!);
-    while (j < a.length && a[j]! <= center - reach) j++;
-    const slice = counts[Math.min(slices - 1, Math.floor(((b[k]! - from) / span) * slices))]!;
-    for (let i = j; i < a.length && a[i]! <= center + reach; i++)
-      slice[Math.min(bendBins - 1, Math.floor((center + reach - a[i]!) / binPs))]!++;
+    const late = b[k]! - offsetAt(line, b[k]!) + reach;
+    const early = late - 2 * reach;
+    while (j < a.length && a[j]! <= early) j++;
+    const slice = Math.min(slices - 1, Math.floor((b[k]! - from) * perSlice)) * bendBins;
+    let i = j;
+    for (; i < a.length && a[i]! <= late; i++) {
+      const bin = ((late - a[i]!) * perBin) | 0;
+      counts[slice + (bin < bendBins ? bin : bendBins - 1)]!++;
+    }
+    total += i - j;
   }
-  return counts;
+  return { counts, total };
 }
 
-function straightest(
-  counts: readonly Float64Array[],
-  {
-    span,
-    binPs,
-    rate,
-    driftStep,
-    drifts,
-  }: { span: number; binPs: number; rate: number; driftStep: number; drifts: number },
-) {
+interface Bends {
+  readonly span: number;
+  readonly binPs: number;
+  readonly rate: number;
+  readonly driftStep: number;
+  readonly drifts: number;
+}
+
+/** From one drift to the next only the slices whose shift changes are summed anew; of equal sums the least drift's. */
+function straightest(counts: Int32Array, { span, binPs, rate, driftStep, drifts }: Bends) {
   let best = { sum: 0, bin: bendBins / 2, drift: 0, rate };
-  const sums = new Float64Array(bendBins);
-  for (const d of outward(drifts)) {
+  const sums = new Int32Array(bendBins);
+  const shifts = new Int32Array(slices);
+  for (let d = -drifts; d <= drifts; d++) {
     const drift = d * driftStep;
-    sums.fill(0);
     for (let s = 0; s < slices; s++) {
       const t = ((s + 0.5) / slices - 0.5) * span;
       const shift = Math.round((drift * t + (rate * t * t) / 2) / binPs);
-      const slice = counts[s]!;
-      const end = Math.min(bendBins, bendBins - shift);
-      for (let bin = Math.max(0, -shift); bin < end; bin++) sums[bin]! += slice[bin + shift]!;
+      if (d > -drifts) {
+        if (shift === shifts[s]) continue;
+        addShifted(sums, counts, s, shifts[s]!, -1);
+      }
+      addShifted(sums, counts, s, shift, 1);
+      shifts[s] = shift;
     }
     // Half of each neighbour: a peak between two bins is no less a peak.
     for (let bin = 1; bin + 1 < bendBins; bin++) {
       const sum = sums[bin]! + (sums[bin - 1]! + sums[bin + 1]!) / 2;
-      if (sum > best.sum) best = { sum, bin, drift, rate };
+      if (sum > best.sum || (sum === best.sum && Math.abs(drift) < Math.abs(best.drift)))
+        best = { sum, bin, drift, rate };
     }
   }
   return best;
+}
+
+function addShifted(sums: Int32Array, counts: Int32Array, slice: number, shift: number, sign: number): void {
+  const from = slice * bendBins + shift;
+  const end = Math.min(bendBins, bendBins - shift);
+  for (let bin = Math.max(0, -shift); bin < end; bin++) sums[bin]! += sign * counts[from + bin]!;
 }
 
 /** 0, 1, −1, 2, −2 … */
