@@ -4,7 +4,7 @@
  */
 import type { Link } from "../link.js";
 import type { EventStream } from "./events.js";
-import { emptyGated, type PulseTracker, type Stretch } from "./pulse-tracker.js";
+import { emptyGated, type GatedBatch, type PulseTracker, type Stretch } from "./pulse-tracker.js";
 import type { BobPulses } from "./pulses.js";
 import { DeadTime, type GateStatistics } from "./types.js";
 
@@ -35,37 +35,70 @@ export interface BlockStretch {
 const defaultPulses = 1e10;
 
 export async function* pulseBlocks(lock: BobPulses, events: EventStream, link: Link): AsyncGenerator<PulseBlock> {
-  const { tracker, pulses, disclosedTo } = lock;
-  const size = link.blocks.pulses ?? defaultPulses;
-  const dead = new DeadTime(link.bob.deadTimePs ?? 0);
+  const cutter = new Cutter(lock, link);
   const gated = emptyGated();
-  const next = (index: number) => new Draft(index, size, tracker, stretch);
-  let stretch: Stretch | undefined;
-  let draft = next(0);
-  let end = 0;
   for await (const batch of events) {
-    tracker.gate(batch, gated);
-    dead.shift(gated.anchorStep);
+    lock.tracker.gate(batch, gated);
+    yield* cutter.cut(gated);
+  }
+  const last = cutter.last();
+  if (last) yield last;
+}
+
+class Cutter {
+  private readonly size: number;
+  private readonly dead: DeadTime;
+  private stretch: Stretch | undefined;
+  private draft: Draft;
+  private end = 0;
+
+  constructor(
+    private readonly lock: BobPulses,
+    link: Link,
+  ) {
+    this.size = link.blocks.pulses ?? defaultPulses;
+    this.dead = new DeadTime(link.bob.deadTimePs ?? 0);
+    this.draft = this.next(0);
+  }
+
+  /** Blocks that end within a batch. */
+  *cut({ slot: slots, time, detector, length, anchorStep, stretches }: GatedBatch): Generator<PulseBlock> {
+    const { dead, size } = this;
+    const { disclosedTo, pulses } = this.lock;
+    let { draft, end } = this;
     let begun = 0;
-    for (let i = 0; i < gated.length; i++) {
-      if (gated.stretches[begun]?.from === i) {
-        stretch = gated.stretches[begun++]!.stretch;
-        draft.begin(stretch);
+    let begins = stretches[0]?.from;
+    dead.shift(anchorStep);
+    for (let i = 0; i < length; i++) {
+      if (i === begins) {
+        this.stretch = stretches[begun]!.stretch;
+        draft.begin(this.stretch);
+        begins = stretches[++begun]?.from;
       }
-      const slot = gated.slot[i]!;
-      const vetoed = dead.vetoes(gated.time[i]!, slot);
+      const slot = slots[i]!;
+      const vetoed = dead.vetoes(time[i]!, slot);
       if (!(slot >= disclosedTo && slot < pulses)) continue;
       while (slot >= draft.first + size) {
         yield draft.done(size);
-        draft = next(draft.index + 1);
+        draft = this.next(draft.index + 1);
       }
       if (slot < draft.first) continue;
-      draft.add(slot, gated.detector[i]!, vetoed);
+      draft.add(slot, detector[i]!, vetoed);
       end = slot + 1;
     }
+    this.draft = draft;
+    this.end = end;
   }
-  // The last block ends with the shorter dump: with Bob's last click, at most with the record.
-  if (end > draft.first || draft.index === 0) yield draft.done(Math.max(0, end - draft.first));
+
+  /** The last block ends with the shorter dump: with Bob's last click, at most with the record. */
+  last(): PulseBlock | undefined {
+    const { draft, end } = this;
+    return end > draft.first || draft.index === 0 ? draft.done(Math.max(0, end - draft.first)) : undefined;
+  }
+
+  private next(index: number): Draft {
+    return new Draft(index, this.size, this.lock.tracker, this.stretch);
+  }
 }
 
 class Draft {

@@ -6,7 +6,7 @@
  */
 import { ClockFilter, offsetAt } from "./clock-filter.js";
 import type { DetectorBatch } from "./events.js";
-import { clockIndex } from "./events.js";
+import { clockIndex, lowerBound } from "./events.js";
 import { type Measured, measurePulses } from "./pulse-measure.js";
 import type { GateStatistics } from "./types.js";
 
@@ -44,6 +44,9 @@ export interface Stretch {
 /** The clock is corrected after this many detections; where they show nothing, after up to the larger number. */
 const groupDetections = 200;
 const largestGroup = 3200;
+/** Once the clock is known to a share of the gate it is left alone so long: it moves by ~10 ps. */
+const restPs = 1e9;
+const restShare = 1 / 8;
 /** Detections that no correction rests on are forgotten after this. */
 const forgetPs = 1e12;
 /** Below this share of the usual gated detections the gate is not believed before a search. */
@@ -68,10 +71,11 @@ export function emptyGated(): GatedBatch {
 }
 
 export class PulseTracker {
-  readonly histogram: Float64Array[];
-  readonly binPs: number;
-  inside = 0;
-  outside = 0;
+  /** By detector: counts of `bins` bins. */
+  private readonly histogram: Float64Array;
+  private readonly binPs: number;
+  private inside = 0;
+  private outside = 0;
   private readonly firstClock: PulseClock;
   /** Corrections: detections they rest on, and the offset against the first clock. */
   private readonly track: { pulse: number; offsetPs: number; weight: number; stretch: Stretch }[] = [];
@@ -90,14 +94,14 @@ export class PulseTracker {
     /** Per detector, ps after the first of the list. */
     readonly delays: readonly number[],
     readonly halfWidth: number,
-    bins = 64,
+    private readonly bins = 64,
   ) {
     this.firstClock = { ...clock };
     this.lastAnchor = clock.time;
     this.filter = new ClockFilter({ at: clock.fraction, offset: 0, drift: 0, rate: 0 }, firstSigmas);
     const reach = Math.min(clock.period / 2, 2 * halfWidth);
     this.binPs = (2 * reach) / bins;
-    this.histogram = delays.map(() => new Float64Array(bins));
+    this.histogram = new Float64Array(delays.length * bins);
   }
 
   gate(batch: DetectorBatch, out: GatedBatch): void {
@@ -112,14 +116,16 @@ export class PulseTracker {
     out.anchorStep = Number(clock.time - this.lastAnchor);
     this.lastAnchor = clock.time;
     const shift = Number(batch.base - clock.time);
+    const { dt, detector } = batch;
+    const { times } = this;
     let n = 0;
     for (let i = 0; i < size; i++) {
-      const d = batch.detector[i]!;
+      const d = detector[i]!;
       if (d === clockIndex) continue;
+      const time = shift + dt[i]!;
       out.detector[n] = d;
-      out.time[n] = shift + batch.dt[i]!;
-      this.times[n] = out.time[n]! - delays[d]!;
-      n++;
+      out.time[n] = time;
+      times[n++] = time - delays[d]!;
     }
     out.length = n;
     out.stretches.length = 0;
@@ -144,6 +150,9 @@ export class PulseTracker {
       while (to < n && times[to]! < known) to++;
       return to;
     }
+    const rested = this.filter.state.at + restPs;
+    if (times[from]! < rested && this.pending.length === 0 && this.filter.sigmas.offset < restShare * this.halfWidth)
+      return from + lowerBound(times.subarray(from, n), rested);
     let size = groupDetections;
     let to = this.groupEnd(from, n, size);
     let seen = this.measure(from, to);
@@ -205,24 +214,28 @@ export class PulseTracker {
   }
 
   private assign(out: GatedBatch, from: number, to: number): void {
-    const { clock, halfWidth, binPs } = this;
+    const { clock, halfWidth, binPs, times, bins, histogram } = this;
+    const { slot, detector } = out;
     const { fraction, period, pulse } = clock;
     const { at, offset, drift, rate } = this.filter.state;
-    const perPeriod = 1 / period;
-    const half = this.histogram[0]!.length / 2;
+    const [perPeriod, perBin] = [1 / period, 1 / binPs];
+    const [half, bend, start] = [bins / 2, rate / 2, fraction + offset];
+    let inside = 0;
     for (let i = from; i < to; i++) {
-      const t = this.times[i]!;
+      const t = times[i]!;
       const x = t - at;
-      const rest = t - fraction - offset - x * (drift + (x * rate) / 2);
+      const rest = t - start - x * (drift + x * bend);
       const k = Math.floor(rest * perPeriod + 0.5);
       const residual = rest - k * period;
-      const bin = Math.floor(residual / binPs + half);
-      if (bin >= 0 && bin < 2 * half) this.histogram[out.detector[i]!]![bin]!++;
-      const inside = Math.abs(residual) <= halfWidth;
-      out.slot[i] = inside ? pulse + k : Number.NaN;
-      if (inside) this.inside++;
-      else this.outside++;
+      const bin = Math.floor(residual * perBin + half);
+      if (bin >= 0 && bin < bins) histogram[detector[i]! * bins + bin]!++;
+      if (residual <= halfWidth && residual >= -halfWidth) {
+        slot[i] = pulse + k;
+        inside++;
+      } else slot[i] = Number.NaN;
     }
+    this.inside += inside;
+    this.outside += to - from - inside;
   }
 
   private leaveOut(out: GatedBatch, from: number, to: number): void {
@@ -257,8 +270,8 @@ export class PulseTracker {
 
   /** Statistics of what was gated since the last call. */
   statistics(): GateStatistics {
-    const { inside, outside, histogram, binPs, halfWidth } = this;
-    const bins = histogram[0]!.length;
+    const { inside, outside, bins, binPs, halfWidth } = this;
+    const histogram = this.delays.map((_, d) => [...this.histogram.subarray(d * bins, (d + 1) * bins)]);
     const outer = histogram.reduce((sum, counts) => {
       const edge = counts.filter((_, bin) => Math.abs((bin + 0.5 - bins / 2) * binPs) > 1.2 * halfWidth);
       return edge.length > 0 ? sum + edge.reduce((total, n) => total + n, 0) / (edge.length * binPs) : sum;
@@ -266,13 +279,13 @@ export class PulseTracker {
     const result: GateStatistics = {
       halfWidthPs: halfWidth,
       binPs,
-      histogram: histogram.map((counts) => [...counts]),
+      histogram,
       inside,
       outside,
       background: Math.round(outer * 2 * halfWidth),
       track: this.trackPoints(),
     };
-    for (const counts of histogram) counts.fill(0);
+    this.histogram.fill(0);
     this.inside = 0;
     this.outside = 0;
     return result;
