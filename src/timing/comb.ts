@@ -135,7 +135,7 @@ function straighten(times: Float64Array, comb: Comb, reach: number): Comb {
 }
 
 /** Angles are counted from the first time, so that large origins cost no precision. */
-function rayleigh(times: Float64Array, period: number): { score: number; angle: number } {
+export function rayleigh(times: Float64Array, period: number): { score: number; angle: number } {
   let [x, y] = [0, 0];
   const first = times[0]!;
   for (let i = 0; i < times.length; i++) {

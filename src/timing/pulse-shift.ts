@@ -3,7 +3,8 @@
  * is the number of his slots that hit a pulse of the strongest intensity; on the right shift its mean is higher by
  * z = (q − p)·√(D / (p(1 − p))) sigma, p the share of strong pulses, q that among detections. A source of one intensity
  * has no strong pulses: there a slot scores where the pulse was prepared as Bob found it, on outcomes that he discloses
- * and throws away.
+ * and throws away. A shift counts where a wrong one scores as much with less than the false-lock probability over the
+ * number of shifts, by Chernoff's bound: a Gaussian's tail is too thin where shares are below a half.
  *
  * Scores of 32 shifts at once, bit-sliced: 32 successive bits of the record per slot, added by carry-save adders
  * (Harley–Seal), ~0.4 operations a shift and slot. Only what is public and Alice's own record are used.
@@ -13,8 +14,8 @@ import { falseLockProbability } from "./types.js";
 export interface Shift {
   /** Pulse number = slot + shift. */
   readonly shift: number;
-  /** Sigmas above chance over all slots. */
-  readonly z: number;
+  /** ln of the probability that a wrong shift scores as much. */
+  readonly tail: number;
 }
 
 /** Slots scored for every shift; the rest decides among the few that pass. */
@@ -42,12 +43,12 @@ export async function findShift(
 ): Promise<Shift | undefined> {
   if (classed.slots.length < sieveSlots) return undefined;
   const lags = search.high - search.low + 1;
-  const needed = Math.sqrt(2 * Math.log(lags / falseLockProbability));
+  const needed = Math.log(falseLockProbability / lags);
   for (const [from, to] of outward(search, 1 << 19)) {
     let best: Shift | undefined;
     for (const shift of await sieve(classed, scoring, from, to)) {
-      const z = await score(classed, scoring, shift);
-      if (z > needed && z > (best?.z ?? 0)) best = { shift, z };
+      const tail = scoreTail(classed, await score(classed, scoring, shift));
+      if (tail < needed && tail < (best?.tail ?? 0)) best = { shift, tail };
     }
     if (best) return best;
   }
@@ -144,8 +145,23 @@ async function score(classed: ClassedSlots, scoring: ScoringBits, shift: number)
   const bits = await scoring(slots[0]! + shift, slots[slots.length - 1]! - slots[0]! + 64);
   let hits = 0;
   for (let i = 0; i < slots.length; i++) hits += bitsAt(bits[classOf[i]!]!, slots[i]! - slots[0]!) & 1;
-  const { mean, sigma } = chance(classed, slots.length);
-  return (hits - mean) / sigma;
+  return hits;
+}
+
+/** Chernoff's bound on ln P[a wrong shift hits as often]: min over θ of Σ ln(1 − p + p·e^θ) − θ·hits. */
+export function scoreTail({ classOf, shares }: ClassedSlots, hits: number): number {
+  const counts = shares.map(() => 0);
+  for (const own of classOf) counts[own]!++;
+  const sum = (term: (share: number) => number) => shares.reduce((all, share, i) => all + counts[i]! * term(share), 0);
+  let [low, high] = [0, 64];
+  for (let step = 0; step < 60; step++) {
+    const middle = (low + high) / 2;
+    const lift = Math.exp(middle);
+    if (sum((p) => (p * lift) / (1 - p + p * lift)) < hits) low = middle;
+    else high = middle;
+  }
+  // Any θ makes a bound.
+  return sum((p) => Math.log1p(p * Math.expm1(low))) - low * hits;
 }
 
 /** Score of a wrong shift over the first `count` slots. */
