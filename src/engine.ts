@@ -31,6 +31,7 @@ export interface Engine extends AsyncDisposable {
 export async function createEngine({ workers = "auto" }: EngineOptions = {}): Promise<Engine> {
   selfTest();
   const executor = new PoolExecutor(workers);
+  await executor.ready();
   return {
     toeplitz: (input, seed, outputBits) => toeplitz(executor, input, seed, outputBits),
     reconcile: (options) => reconcilePair(executor, options),

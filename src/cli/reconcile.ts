@@ -40,6 +40,7 @@ export function register(program: Command): void {
     const [a, b] = [await readSifted(alice, how), await readSifted(bob, how)];
     const executor = new PoolExecutor(workers ?? "auto");
     try {
+      await executor.ready();
       const { alice: _a, bob: _b, ...json } = await reconcilePair(executor, { alice: a, bob: b, ...options });
       const text = [
         `${json.bits} bits, ${json.errors} differ (QBER ${(json.qber * 100).toFixed(3)} %)`,

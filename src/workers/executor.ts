@@ -99,6 +99,11 @@ export class PoolExecutor extends TrackedExecutor {
     this.pool = new Threads(this.workers);
   }
 
+  /** Threads start while other work goes on; who measures waits for them. @throws QkdError ENGINE_WORKER_FAILED */
+  ready(): Promise<void> {
+    return this.pool.ready();
+  }
+
   protected override async submit(call: JobCall, transfer: readonly ArrayBuffer[], lane?: number): Promise<JobAnswer> {
     if (lane === undefined) return (await this.pool.run([call], transfer))[0]!;
     const thread = lane % this.workers;

@@ -27,9 +27,14 @@ export class Threads {
     }
   }
 
+  /** Once every thread has answered. @throws QkdError ENGINE_WORKER_FAILED */
+  async ready(): Promise<void> {
+    await Promise.all(Array.from({ length: this.count }, () => this.run([closing], [])));
+  }
+
   async end(): Promise<void> {
-    // A worker terminated while it loads its module can abort the whole process (Node 20): each answers once before.
-    await Promise.allSettled(Array.from({ length: this.count }, () => this.pool.run([closing])));
+    // A worker terminated while it loads its module can abort the whole process (Node 20).
+    await Promise.allSettled([this.ready()]);
     await this.pool.destroy();
   }
 }
