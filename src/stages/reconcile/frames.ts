@@ -29,29 +29,15 @@ export class DealtBlock {
 
   /** Frame f as a packed code word. */
   deal(f: number): Uint8Array<ArrayBuffer> {
-    const { block, plan } = this;
-    const own = new Uint32Array(Math.ceil(plan.n / frameUnit) * unitWords);
-    const step = plan.frames * unitWords;
-    for (let at = f * unitWords, to = 0; at < block.length; at += step, to += unitWords) {
-      own[to] = block[at]!;
-      own[to + 1] = block[at + 1]!;
-      own[to + 2] = block[at + 2]!;
-      own[to + 3] = block[at + 3]!;
-    }
-    return new Uint8Array(own.buffer, 0, byteLength(plan.n));
+    const own = new Uint32Array(Math.ceil(this.plan.n / frameUnit) * unitWords);
+    copyUnits(this.block, f * unitWords, this.plan.frames * unitWords, own, 0, unitWords);
+    return new Uint8Array(own.buffer, 0, byteLength(this.plan.n));
   }
 
   /** @param word packed code word of frame f, in whole 32 bits; zeroised */
   collect(f: number, word: Uint8Array): void {
-    const { block, plan } = this;
     const own = new Uint32Array(word.buffer, word.byteOffset, word.length / 4);
-    const step = plan.frames * unitWords;
-    for (let at = f * unitWords, from = 0; at < block.length; at += step, from += unitWords) {
-      block[at] = own[from]!;
-      block[at + 1] = own[from + 1]!;
-      block[at + 2] = own[from + 2]!;
-      block[at + 3] = own[from + 3]!;
-    }
+    copyUnits(own, 0, unitWords, this.block, f * unitWords, this.plan.frames * unitWords);
     own.fill(0);
   }
 
@@ -62,5 +48,15 @@ export class DealtBlock {
 
   zeroise(): void {
     this.block.fill(0);
+  }
+}
+
+/** Every `step` words a unit, to every `toStep` words of the target, until either ends. */
+function copyUnits(from: Uint32Array, at: number, step: number, to: Uint32Array, toAt: number, toStep: number): void {
+  for (; at < from.length && toAt < to.length; at += step, toAt += toStep) {
+    to[toAt] = from[at]!;
+    to[toAt + 1] = from[at + 1]!;
+    to[toAt + 2] = from[at + 2]!;
+    to[toAt + 3] = from[at + 3]!;
   }
 }
