@@ -8,6 +8,9 @@ import { lowerBound } from "./events.js";
 import { fitLine, lineOfSums, searchLines } from "./pair-lines.js";
 
 const groupPairs = 100;
+/** On a weak link so many take long enough for a pass to bend: fewer then, but as many as stand out well. */
+const longestGroupPs = 5e10;
+const fewestPairs = 24;
 const firstGroup = 64;
 const largestGroup = 1 << 18;
 /** Sigmas of the filter that a search reaches, and the least and most of it. */
@@ -32,6 +35,8 @@ export interface Knot extends ClockState {
 export class PairFollower {
   /** Pairs an event of Alice's, as seen last. */
   private share = 0;
+  /** Mean time from one of Alice's events to the next. */
+  private spacing = 0;
 
   /** @param filter offset against the line that times are given by, on the scale of Alice's times */
   constructor(
@@ -57,6 +62,7 @@ export class PairFollower {
     const view: View = { alice, line, bob };
     const step = alice.length > 1 ? (alice[alice.length - 1]! - alice[0]!) / (alice.length - 1) : 0;
     const silent = silence * step;
+    this.spacing = step;
     const knots: Knot[] = [];
     let fresh = true;
     let lostFrom = 0;
@@ -112,7 +118,10 @@ export class PairFollower {
   }
 
   private groupSize(): number {
-    return this.share > 0 ? Math.min(largestGroup, Math.max(16, Math.ceil(groupPairs / this.share))) : firstGroup;
+    const { share, spacing } = this;
+    if (share <= 0) return firstGroup;
+    const short = Math.max(fewestPairs / share, longestGroupPs / Math.max(1, spacing));
+    return Math.min(largestGroup, Math.max(16, Math.ceil(Math.min(groupPairs / share, short))));
   }
 
   private measure(view: View, from: number, to: number, search = true): Measured | undefined {
