@@ -35,11 +35,11 @@ export type StartProfile = "fast" | "single" | "balanced" | "incremental";
 const measured: Readonly<Record<StartProfile, { asymptotic: number; finite: number; wide?: number; ease?: number }>> = {
   fast: { asymptotic: 1.12, finite: 4.9, ease: 0.005 },
   // Checks grow as 1/Q, and int8 loses in each: below 0.7 % no frame length makes up for it.
-  single: { asymptotic: 1.066, finite: 4.55, wide: 3e-9 },
+  single: { asymptotic: 1.066, finite: 3.5, wide: 3e-9 },
   balanced: { asymptotic: 1.066, finite: 3.5 },
   incremental: { asymptotic: 1.04, finite: 1.6 },
 };
-const mostForWidth = 0.07;
+const mostForWidth = 0.045;
 /** Dispersions between which `ease` grows: those of 5 % and 1 %. */
 const easeFrom = 3.2;
 const easeTo = 8.2;
