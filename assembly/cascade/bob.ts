@@ -7,6 +7,8 @@ import {
   flipBit,
   getBit,
   gone,
+  leaf,
+  leafBytes,
   leafLevel,
   leafStart,
   oddAt,
@@ -23,6 +25,11 @@ import { blockParities, indexParities, parity } from "./parity";
 const none: u32 = 0xffffffff;
 /** [level][place in its word]: boundaries on the way from a leaf of 2^level bits down to one bit. */
 const paths = memory.data(7 * 64 * 8, 8);
+
+const atOnce: u32 = 32;
+const placesBytes: usize = 16 * atOnce * 4;
+/** Of so many corrections, in each pass; then a word that keeps their looking up from being left out. */
+const places = memory.data(16 * 32 * 4 + 8, 8);
 
 /** Key words into the first pass. */
 export function cascadeBobLoad(frame: Frame, source: usize): void {
@@ -110,15 +117,13 @@ function toggle(frame: Frame, p: u32, pass: Pass, y: u32): void {
   } else push(frame, pass, start);
 }
 
-/** Flips frame bit x; in pass `own` no leaf: the leaf that it was located in is out of the books already. */
-function correct(frame: Frame, x: u32, own: u32): void {
+/** Flips frame bit x, and a leaf of each pass. */
+function correct(frame: Frame, x: u32): void {
   frame.corrections++;
   const passes = frame.passes;
   for (let q: u32 = 0; q < passes; q++) {
     const pass = passOf(frame, q);
-    const y = toPass(changetype<Order>(pass.order), x);
-    if (q == own) flipBit(pass.data, y);
-    else toggle(frame, q, pass, y);
+    toggle(frame, q, pass, toPass(changetype<Order>(pass.order), x));
   }
 }
 
@@ -129,7 +134,7 @@ function correctUnits(frame: Frame): void {
     const entry = frame.units + (<usize>(frame.unitsDone++) << 3);
     const pass = passOf(frame, load<u32>(entry));
     const y = load<u32>(entry, 4);
-    if (getBit(pass.data + oddAt, y)) correct(frame, fromPass(changetype<Order>(pass.order), y), none);
+    if (getBit(pass.data + oddAt, y)) correct(frame, fromPass(changetype<Order>(pass.order), y));
     if (frame.corrections > most) frame.failed = 1;
   }
   frame.unitsDone = 0;
@@ -152,16 +157,16 @@ function compact(pass: Pass): u32 {
 }
 
 /**
- * What to ask next. @returns count << 2 | kind; kind 0: no leaf is odd; 1: `count` directions for the list stand in
- * `asks`, packed; 2: requests of a new list stand there; 3: requests of leaves searched together.
+ * What to ask next, in `out`. @returns count << 2 | kind; kind 0: no leaf is odd; 1: `count` directions for the list, which
+ * \`cascadeBobTake\` has left there, packed; 2: requests of a new list; 3: requests of leaves searched together.
  */
-export function cascadeBobAsk(frame: Frame): u32 {
+export function cascadeBobAsk(frame: Frame, out: usize): u32 {
   if (frame.listed) return (frame.listed << 2) | 1;
   correctUnits(frame);
   let open: u32 = 0;
   for (let p: u32 = 0; p < frame.passes; p++) open += compact(passOf(frame, p));
   if (!open || frame.failed) return 0;
-  if (open > frame.together) return beginList(frame);
+  if (open > frame.together) return beginList(frame, out);
   let count: u32 = 0;
   let bits: u32 = 0;
   for (let p: u32 = 0; p < frame.passes; p++) {
@@ -170,7 +175,9 @@ export function cascadeBobAsk(frame: Frame): u32 {
       const start = load<u32>(pass.queue + (<usize>i << 2));
       const level = leafLevel(pass.data, start, frame.words);
       const shot = <u32>(level > 1 && !getBit(pass.data + shotAt, start));
-      store<u32>(frame.asks + (<usize>(count++) << 2), request(start, p, shot, level));
+      const asked = request(start, p, shot, level);
+      store<u32>(frame.asks + (<usize>count << 2), asked);
+      store<u32>(out + (<usize>(count++) << 2), asked);
       bits += shot ? level : 1;
     }
   }
@@ -179,7 +186,7 @@ export function cascadeBobAsk(frame: Frame): u32 {
   return (count << 2) | 3;
 }
 
-function beginList(frame: Frame): u32 {
+function beginList(frame: Frame, out: usize): u32 {
   let p: u32 = 0;
   while (!passOf(frame, p).queued) p++;
   const pass = passOf(frame, p);
@@ -189,14 +196,13 @@ function beginList(frame: Frame): u32 {
     const start = load<u32>(pass.queue + (<usize>i << 2));
     flipBit(data + oddAt, start);
     const level = leafLevel(data, start, frame.words);
-    const entry = frame.list + (<usize>i << 4);
     let window: u64 = 0;
     if (level < 7) window = load<u64>(data + (<usize>(start >> 6) << recordShift)) >> (start & 63);
     if (level < 6) window &= ((<u64>1) << ((<u64>1) << level)) - 1;
+    const entry = frame.list + <usize>i * leafBytes;
     store<u64>(entry, window);
-    store<u32>(entry, start, 8);
-    store<u32>(entry, (level << 8) | level, 12);
-    store<u32>(frame.asks + (<usize>i << 2), request(start, p, 0, level));
+    store<u32>(entry, leaf(start, level, level), 8);
+    store<u32>(out + (<usize>i << 2), request(start, p, 0, level));
   }
   pass.queued = 0;
   frame.listPass = p;
@@ -204,18 +210,17 @@ function beginList(frame: Frame): u32 {
   return (count << 2) | 2;
 }
 
-/** Digests the answers to what was asked last. `found`: room for 8 bytes an entry. */
-export function cascadeBobTake(frame: Frame, answers: usize, found: usize): void {
-  if (frame.listed) takeList(frame, answers, found);
+/** Digests the answers to what was asked last. `found`: room for 8 bytes an entry; `out`: for the list's directions. */
+export function cascadeBobTake(frame: Frame, answers: usize, found: usize, out: usize): void {
+  if (frame.listed) takeList(frame, answers, found, out);
   else takeAsks(frame, answers, found);
   if (frame.corrections > frame.words << 5) frame.failed = 1;
 }
 
-function takeList(frame: Frame, answers: usize, found: usize): void {
+function takeList(frame: Frame, answers: usize, found: usize, directions: usize): void {
   const p = frame.listPass;
   const pass = passOf(frame, p);
   const data = pass.data;
-  const directions = frame.asks;
   let located: u32 = 0;
   let kept: u32 = 0;
   let packed: u32 = 0;
@@ -225,10 +230,11 @@ function takeList(frame: Frame, answers: usize, found: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     const answer = (<u32>load<u8>(answers + (i >> 3)) >> (i & 7)) & 1;
     let window = load<u64>(entry);
-    let start = load<u32>(entry, 8);
-    let levels = load<u32>(entry, 12);
-    entry += 16;
-    const level = (levels & 255) - 1;
+    const known = load<u32>(entry, 8);
+    entry += leafBytes;
+    let start = known >> 8;
+    let top = (known >> 4) & 15;
+    const level = (known & 15) - 1;
     const half: u32 = 1 << level;
     let left: u32;
     if (level < 6) {
@@ -242,19 +248,18 @@ function takeList(frame: Frame, answers: usize, found: usize): void {
       start += select<u32>(0, half, left);
       if (level == 6) {
         window = load<u64>(data + (<usize>(start >> 6) << recordShift));
-        levels = 0x607;
+        top = 6;
       }
     }
     if (level == 0) {
       const word = data + (<usize>(start >> 6) << recordShift);
-      const path = load<u64>(paths + (<usize>(((levels >> 8) << 6) + (start & 63)) << 3));
+      const path = load<u64>(paths + (<usize>((top << 6) + (start & 63)) << 3));
       store<u64>(word, load<u64>(word, boundsAt) | path, boundsAt);
       store<u32>(found + (<usize>(located++) << 2), start);
     } else {
       store<u64>(target, window);
-      store<u32>(target, start, 8);
-      store<u32>(target, levels - 1, 12);
-      target += 16;
+      store<u32>(target, leaf(start, top, level), 8);
+      target += leafBytes;
       packed |= (left ^ 1) << (kept & 7);
       if ((++kept & 7) == 0) {
         store<u8>(directions + (kept >> 3) - 1, packed);
@@ -264,8 +269,38 @@ function takeList(frame: Frame, answers: usize, found: usize): void {
   }
   if (kept & 7) store<u8>(directions + (kept >> 3), packed);
   frame.listed = kept;
-  const order = changetype<Order>(pass.order);
-  for (let i: u32 = 0; i < located; i++) correct(frame, fromPass(order, load<u32>(found + (<usize>i << 2))), p);
+  correctAll(frame, p, found, located);
+}
+
+/**
+ * Places `located` of pass p, whose leaves are out of the books. Some at once are looked up in all passes first: looking up
+ * waits for memory side by side, correcting would one by one.
+ */
+function correctAll(frame: Frame, p: u32, located: usize, count: u32): void {
+  const passes = frame.passes;
+  const own = changetype<Order>(passOf(frame, p).order);
+  frame.corrections += count;
+  for (let from: u32 = 0; from < count; from += atOnce) {
+    const some = min(atOnce, count - from);
+    let touched: u64 = 0;
+    for (let i: u32 = 0; i < some; i++) {
+      const x = fromPass(own, load<u32>(located + (<usize>(from + i) << 2)));
+      for (let q: u32 = 0; q < passes; q++) {
+        const pass = passOf(frame, q);
+        const y = toPass(changetype<Order>(pass.order), x);
+        store<u32>(places + (<usize>(q * atOnce + i) << 2), y);
+        touched ^= load<u64>(pass.data + (<usize>(y >> 6) << recordShift), boundsAt);
+      }
+    }
+    store<u64>(places + placesBytes, touched);
+    for (let i: u32 = 0; i < some; i++)
+      for (let q: u32 = 0; q < passes; q++) {
+        const pass = passOf(frame, q);
+        const y = load<u32>(places + (<usize>(q * atOnce + i) << 2));
+        if (q == p) flipBit(pass.data, y);
+        else toggle(frame, q, pass, y);
+      }
+  }
 }
 
 function takeAsks(frame: Frame, answers: usize, found: usize): void {
@@ -314,6 +349,6 @@ function takeAsks(frame: Frame, answers: usize, found: usize): void {
     const pass = passOf(frame, p);
     // An earlier correction of this step may have made the leaf even.
     if (getBit(pass.data + oddAt, load<u32>(record) >> 4))
-      correct(frame, fromPass(changetype<Order>(pass.order), load<u32>(record, 4)), none);
+      correct(frame, fromPass(changetype<Order>(pass.order), load<u32>(record, 4)));
   }
 }

@@ -32,7 +32,7 @@ export class Frame {
   corrections: u32;
   /** The answers contradict each other or were too many: the frame is to be revealed. */
   failed: u32;
-  /** The leaves of one pass that are searched alone: {u64 window, u32 start, u32 top << 8 | level} (Bob), {u32, u32} (Alice). */
+  /** The leaves of one pass that are searched alone: {u64 window, u32 `leaf`} (Bob), {u32 start, u32 level} (Alice). */
   list: usize;
   listed: u32;
   listPass: u32;
@@ -41,7 +41,7 @@ export class Frame {
   asked: u32;
   /** Bits of the answers to them. */
   answerBits: u32;
-  /** Bob: {u32 pass, u32 start}: leaves of one bit that became odd. */
+  /** Bob: {u32 pass, u32 start}: leaves of one bit that became odd; shared, as what a step pushes the next asks. */
   units: usize;
   unitCount: u32;
   unitsDone: u32;
@@ -59,6 +59,13 @@ export function passOf(frame: Frame, p: u32): Pass {
 export function request(start: u32, pass: u32, shot: u32, level: u32): u32 {
   return (start << 9) | (pass << 5) | (shot << 4) | level;
 }
+
+/** A leaf that is searched alone: start, the level from which its bits are carried along in a window, level. */
+@inline
+export function leaf(start: u32, top: u32, level: u32): u32 {
+  return (start << 8) | (top << 4) | level;
+}
+export const leafBytes: usize = 12;
 
 @inline
 export function getBit(map: usize, at: u32): u32 {

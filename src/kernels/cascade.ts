@@ -1,7 +1,7 @@
 /**
  * Cascade frames on a WASM instance of their own (assembly/cascade). Memory a frame of n bits at QBER Q: Bob 1.5 n bytes
- * for three passes and n/32 + nQ entries of 36 bytes in lists; Alice 3 n/8 bytes; a pass that repairs, 1/2 n and n/8.
- * So a wave of 32 frames of 2^18 bits at 1 % takes Bob some 26 MB, Alice 6; B blocks of L waves in flight B·L times that,
+ * for three passes and n/32 + nQ entries of 24 bytes in lists; Alice 3 n/8 bytes; a pass that repairs, 1/2 n and n/8.
+ * So a wave of 32 frames of 2^18 bits at 1 % takes Bob some 20 MB, Alice 6; B blocks of L waves in flight B·L times that,
  * spread over the threads. Frames are recycled: a pass that starts overwrites what a closed frame has left; all of it is
  * zeroised with the kernel.
  */
@@ -14,6 +14,9 @@ const passBytes = 16;
 const headerBytes = 64;
 const mostPasses = 12;
 const orderBytes = 28;
+/** Leaves searched together in the shortest frames; in longer ones at most a 512th of their bits (cascadeParameters). */
+const mostTogether = 64;
+
 /** What cascadeBobAsk answers. */
 const asking = ["none", "go", "list", "ask"] as const;
 const nothing: Request = { kind: "none", bytes: new Uint8Array(0), answerBits: 0 };
@@ -35,7 +38,6 @@ const at = {
 interface Slot {
   readonly frame: number;
   readonly list: number;
-  readonly units: number;
   readonly passData: number[];
   readonly queues: number[];
   readonly asks: number;
@@ -52,6 +54,7 @@ export class CascadeKernel {
   readonly output: number;
   readonly scratch: number;
   readonly found: number;
+  private readonly units: number;
   private readonly table: number;
   private readonly ioBytes: number;
   private words32 = new Uint32Array(0);
@@ -67,6 +70,7 @@ export class CascadeKernel {
     this.output = this.wasm.hold(this.ioBytes);
     this.scratch = this.wasm.hold(shape.length / 8 + 512);
     this.found = this.wasm.hold(shape.capacity * 8);
+    this.units = this.wasm.hold(side === "bob" ? shape.capacity * 8 : 8);
     this.table = this.wasm.hold(2048 * 8);
   }
 
@@ -110,7 +114,7 @@ export class CascadeKernel {
       [at.capacity, shape.capacity],
       [at.list, slot.list],
       [at.asks, slot.asks],
-      [at.units, slot.units],
+      [at.units, this.units],
     ] as const)
       view.setUint32(frame + field, value, true);
     return slot;
@@ -122,9 +126,8 @@ export class CascadeKernel {
     const bob = this.side === "bob";
     return {
       frame,
-      list: this.wasm.hold(capacity * (bob ? 16 : 8)),
-      units: this.wasm.hold(bob ? capacity * 8 : 8),
-      asks: this.wasm.hold(bob ? capacity * 4 + 8 : 8),
+      list: this.wasm.hold(capacity * (bob ? 12 : 8)),
+      asks: this.wasm.hold(bob ? Math.max(mostTogether, this.shape.length / 512) * 4 : 8),
       passData: [],
       queues: [],
     };
@@ -288,17 +291,17 @@ class KernelBob extends KernelHalf implements BobHalf {
   }
 
   next(): Request {
-    const asked = this.kernel.wasm.exports.cascadeBobAsk(this.slot.frame) >>> 0;
+    const asked = this.kernel.wasm.exports.cascadeBobAsk(this.slot.frame, this.kernel.output) >>> 0;
     const count = asked >>> 2;
     const kind = asking[asked & 3]!;
     if (kind === "none") return nothing;
-    const bytes = this.kernel.view(this.slot.asks, kind === "go" ? (count + 7) >>> 3 : count * 4);
+    const bytes = this.kernel.view(this.kernel.output, kind === "go" ? (count + 7) >>> 3 : count * 4);
     return { kind, bytes, answerBits: kind === "ask" ? this.kernel.word32(this.slot.frame + at.answerBits) : count };
   }
 
   take(answers: Uint8Array): void {
-    const { wasm, found } = this.kernel;
-    wasm.exports.cascadeBobTake(this.slot.frame, this.kernel.put(answers), found);
+    const { wasm, found, output } = this.kernel;
+    wasm.exports.cascadeBobTake(this.slot.frame, this.kernel.put(answers), found, output);
   }
 
   word(): Uint8Array {

@@ -7,10 +7,10 @@ export interface WasmExports {
   cascadeAliceList(frame: number, requests: number, count: number, out: number): number;
   cascadeAliceOwed(frame: number): number;
   cascadeAliceStart(frame: number, level: number, out: number, scratch: number): void;
-  cascadeBobAsk(frame: number): number;
+  cascadeBobAsk(frame: number, out: number): number;
   cascadeBobLoad(frame: number, source: number): void;
   cascadeBobStart(frame: number, level: number, answers: number, mine: number, scratch: number): void;
-  cascadeBobTake(frame: number, answers: number, found: number): void;
+  cascadeBobTake(frame: number, answers: number, found: number, out: number): void;
   cascadeBobWord(frame: number, out: number): void;
   cascadeDeal(block: number, frames: number, stride: number, count: number, rows: number, back: boolean): void;
   cascadeMix(words: number, groups: number): void;
