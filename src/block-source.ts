@@ -1,6 +1,6 @@
 /** Where an end's slots come from: its dump and clock recovery (timing/), behind one face for both protocols. */
 import type { BlockChannel, Role } from "./channel/types.js";
-import type { PreparationRecord, TagBatch } from "./dumps/index.js";
+import type { DumpWarning, PreparationRecord, TagBatch } from "./dumps/index.js";
 import type { Link } from "./link.js";
 import type { RandomSource } from "./random.js";
 import type { BlockSlots } from "./stages/slots.js";
@@ -16,7 +16,7 @@ import type { ClockReport, NoLock } from "./timing/types.js";
 
 /** One end's data: events of a tagger, a preparation record, or blocks whose slots the caller has matched already. */
 export type OwnData =
-  | { readonly events: AsyncIterable<TagBatch> }
+  | { readonly events: AsyncIterable<TagBatch>; readonly warnings?: readonly DumpWarning[] }
   | { readonly record: PreparationRecord }
   | { readonly matched: LockedSource };
 
@@ -26,6 +26,10 @@ export interface SourceFacts {
   readonly calibration?: CalibrationClicks;
   readonly disclosed?: { readonly from: string; readonly to: string };
   readonly unnamedChannels?: readonly number[];
+  /** What the dump's reader warned of. */
+  readonly dumpWarnings?: readonly DumpWarning[];
+  /** Where there is no lock: what was tried and seen, for people. */
+  readonly noLock?: NoLock["details"];
 }
 
 /** What an end has of one block before it speaks with the peer. */
@@ -89,7 +93,7 @@ async function lockPulses(channel: BlockChannel, link: Link, data: OwnData): Pro
     facts: () => ({
       detections: events.detections,
       clock: pulseClock(lock, link),
-      unnamedChannels: [...events.unnamed.keys()],
+      ...seenIn(data, events),
       ...disclosedPulses(lock.disclosedTo),
     }),
   };
@@ -142,7 +146,7 @@ async function lockPairs(role: Role, channel: BlockChannel, link: Link, data: Ow
     facts: () => ({
       detections: events.detections,
       disclosed: { from: String(lock.disclosed.from), to: String(lock.disclosed.to) },
-      unnamedChannels: [...events.unnamed.keys()],
+      ...seenIn(data, events),
       clock: pairClock(lock, role === "alice" ? linker : undefined),
       ...(lock.calibration ? { calibration: lock.calibration } : {}),
     }),
@@ -155,6 +159,13 @@ function pairClock(lock: PairLock, linker: PairLinker | undefined): ClockReport 
     offsetPs: String(lock.offset + BigInt(Math.round(mean.offset))),
     referencePs: String(lock.reference),
     driftPpb: (lock.drift + mean.drift) * 1e9,
+  };
+}
+
+function seenIn(data: OwnData, events: EventStream): Pick<SourceFacts, "unnamedChannels" | "dumpWarnings"> {
+  return {
+    unnamedChannels: [...events.unnamed.keys()],
+    ...("warnings" in data && data.warnings ? { dumpWarnings: data.warnings } : {}),
   };
 }
 

@@ -37,7 +37,7 @@ export async function endData(
       file,
     });
   }
-  return { data: { events: dump }, close: () => dump.close() };
+  return { data: { events: dump, warnings: dump.info.warnings }, close: () => dump.close() };
 }
 
 /** A tagger's file in place of a preparation record would be read as nonsense pulses. */

@@ -97,7 +97,7 @@ async function lock(session: Session, options: RunOptions, data: OwnData): Promi
   }
   session.progress();
   if (!source.locked) {
-    options.onFacts({ reason: source.reason });
+    options.onFacts({ reason: source.reason, noLock: source.details });
     return undefined;
   }
   await checkDisclosed(source, options);

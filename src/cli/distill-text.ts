@@ -23,6 +23,9 @@ export function distillText(report: DistillReport): string {
       return `block ${String(row.index).padStart(4)}  ${row.keyBits} key bits, ${row.errors ?? "?"} errors, ${row.leakedBits} leaked${f}${phase} → ${result}`;
     }),
     `authentic.  ${report.authenticationBits} bits of pads used, ${report.replenishedBits ?? 0} put back, net ${report.netSecretBits} bits`,
+    ...(report.noLock
+      ? [`no lock     ${Object.entries(report.noLock).map(([name, value]) => `${name} ${String(value)}`).join(", ")}`]
+      : []),
     ...report.warnings.map((warning) => `warning     ${warning}`),
     report.secretBits > 0
       ? `SECRET      ${report.secretBits} bits in ${report.keys} keys, ${report.seconds.total?.toFixed(2)} s`

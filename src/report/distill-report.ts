@@ -1,7 +1,7 @@
 /** The report of a run: both ends' rows joined, every figure counted in it (CONTRACT.md, `distill`). */
 import type { Link } from "../link.js";
 import type { PartyReport } from "../party-run.js";
-import type { ClockReport } from "../timing/types.js";
+import type { ClockReport, NoLock } from "../timing/types.js";
 import type { BlockRow } from "./rows.js";
 
 export interface DistillReport {
@@ -23,6 +23,8 @@ export interface DistillReport {
   readonly secretBits: number;
   readonly keys: number;
   readonly reason?: string;
+  /** No lock: what both ends tried and saw (the step, rates, from which rate of pairs one would have been found). */
+  readonly noLock?: NoLock["details"];
   /** Bits of authentication pads used at both ends together, and what is left of the key after them. */
   readonly authenticationBits: number;
   /** Bits of key that went back into the authentication pool. */
@@ -89,6 +91,7 @@ export function mergeReports(
     secretBits,
     keys: sum((row) => row.keys),
     ...(reason ? { reason } : {}),
+    ...(main.facts.noLock ? { noLock: { ...bob?.facts.noLock, ...alice?.facts.noLock } } : {}),
     authenticationBits,
     ...(poolBits > 0 ? { replenishedBits: poolBits } : {}),
     netSecretBits: secretBits + poolBits - authenticationBits,
@@ -121,6 +124,7 @@ function warningsOf(link: Link, alice: PartyReport | undefined, bob: PartyReport
     if (!report) continue;
     if (link[name].detectors && link[name].deadTimePs === undefined)
       warnings.push(`${name}.deadTimePs is not given: no dead time is enforced (FORMULAS.md 9)`);
+    for (const { code, message } of report.facts.dumpWarnings ?? []) warnings.push(`${name}: ${code}: ${message}`);
     const unnamed = report.facts.unnamedChannels ?? [];
     if (unnamed.length > 0)
       warnings.push(`${name}: events on channels ${unnamed.join(", ")}, which the link does not name, are left out`);

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { distillText } from "../../src/cli/distill-text.js";
 import { distill } from "../../src/distill.js";
 import { parseLink } from "../../src/link.js";
 import { parseAudit, recompute } from "../../src/security/audit.js";
@@ -91,7 +92,7 @@ function file(folder: string, name: string, bytes: Uint8Array): string {
   return join(folder, name);
 }
 
-describe("a link that can give no key says why", () => {
+describe("a link that can give no key says why, with numbers where there is no lock", () => {
   test.each([
     ["12 % QBER", smallBbm92({}, { misalignment: { Z: 0.12, X: 0.12 } }), 0.6, "QBER_ABOVE_LIMIT"],
     ["pure noise", smallBbm92({}, { pairRateHz: 0.001, backgroundHz: 100_000 }), 0.6, "NO_LOCK"],
@@ -103,7 +104,9 @@ describe("a link that can give no key says why", () => {
     async (_name, input, seconds, reason) => {
       const link = await simulated(input, seconds, 3);
       const { out, report } = run(link);
-      expect(await report).toMatchObject({ secretBits: 0, keys: 0, reason });
+      const found = await report;
+      expect(found).toMatchObject({ secretBits: 0, keys: 0, reason });
+      if (reason === "NO_LOCK") expect(distillText(found)).toMatch(/no lock .*(leastPairsHz|detections) \d+/);
       for (const role of ["alice", "bob"]) expect(readFileSync(join(out, role, "keys.jsonl"), "utf8")).toBe("");
     },
     60_000,
