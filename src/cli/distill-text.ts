@@ -24,7 +24,11 @@ export function distillText(report: DistillReport): string {
     }),
     `authentic.  ${report.authenticationBits} bits of pads used, ${report.replenishedBits ?? 0} put back, net ${report.netSecretBits} bits`,
     ...(report.noLock
-      ? [`no lock     ${Object.entries(report.noLock).map(([name, value]) => `${name} ${String(value)}`).join(", ")}`]
+      ? [
+          `no lock     ${Object.entries(report.noLock)
+            .map(([name, value]) => `${name} ${String(value)}`)
+            .join(", ")}`,
+        ]
       : []),
     ...report.warnings.map((warning) => `warning     ${warning}`),
     report.secretBits > 0
