@@ -16,7 +16,7 @@ const smallBlock = 2 ** 16;
 const framesOfWave = 32;
 /** So many waves keep both ends busy; a short block in more of them would only have more messages. */
 const enoughLanes = 4;
-/** A wave's memory at Bob is some 25 MB at 1 %, 50 MB at 8 % (kernels/cascade.ts): this many bound it. */
+/** A wave's memory at Bob is some 21 MB at 1 %, 35 MB at 8 % (kernels/cascade.ts): this many bound it. */
 export const mostLanes = 16;
 /** Bits a second of one end's core at best, and the round trips of a wave: enough lanes to keep that core busy. */
 const coreSpeed = 250e6;
