@@ -65,7 +65,8 @@ class Table implements LineDecoder {
   }
 
   /** Looks at the first line that is no comment: what parts columns, names and unit if it is a header. */
-  private begin(lines: Lines, start: number): number {
+  private begin(lines: Lines, from: number): number {
+    const start = from + byteOrderMark(lines.bytes, from);
     const stop = lines.bytes.indexOf(LF, start);
     const text = new TextDecoder("latin1").decode(lines.bytes.subarray(start, Math.min(stop, start + 4096))).trim();
     if (text === "" || text.startsWith("#")) return lines.next(start);
@@ -231,11 +232,16 @@ function field(bytes: Uint8Array, from: number, to: number): string {
   return JSON.stringify(fieldText(bytes, from, Math.min(to, from + 24)).replace(/[^\x20-\x7e]/g, "?"));
 }
 
-/** Lines of a decimal number each, perhaps after comments or one header line. */
+/** Bytes of a UTF-8 byte order mark at `at`: spreadsheets write one. */
+function byteOrderMark(bytes: Uint8Array, at: number): 0 | 3 {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf ? 3 : 0;
+}
+
+/** Lines that begin with a decimal number or hold nothing else, perhaps after comments or one header line. */
 export function looksLikeTable(head: Uint8Array): boolean {
-  const text = new TextDecoder("latin1").decode(head);
+  const text = new TextDecoder("latin1").decode(head.subarray(byteOrderMark(head, 0)));
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
   if (lines.length === 0 || /[^\t\n\r\x20-\x7e]/.test(text)) return false;
-  const row = /^\s*[+-]?[\d.,;+\-eE\t "]+$/;
+  const row = /^\s*(?:[+-]?[\d.,;+\-eE\t "]+$|"?[+-]?\d+(?:\.\d+)?"?[,;\t])/;
   return row.test(lines[0]!) || (lines.length > 1 && row.test(lines[1]!));
 }

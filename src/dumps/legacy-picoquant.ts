@@ -52,10 +52,14 @@ const openLegacy =
     const header = await read(new Fields(source), source);
     const file = source.name;
     if (header.mode !== mode)
-      throw dumpError("DUMP_UNKNOWN_RECORD_TYPE", file, `the header says mode ${header.mode}, not T${mode}`);
+      throw dumpError("DUMP_UNKNOWN_RECORD_TYPE", file, `the header says mode ${header.mode}, not T${mode}`, {
+        offset: source.position,
+      });
     const isT3 = mode === 3;
     if (isT3 && !(header.syncRate > 0))
-      throw dumpError("DUMP_BAD_TAG", file, "the header's sync rate is 0, so that sync periods have no duration");
+      throw dumpError("DUMP_BAD_TAG", file, "the header's sync rate is 0, so that sync periods have no duration", {
+        offset: source.position,
+      });
     const tick = isT3 ? 1 / header.syncRate : header.resolution;
     const fine = isT3 ? header.resolution : undefined;
     const info = {
@@ -81,12 +85,20 @@ function countRecords(
   strict: boolean,
 ): number | undefined {
   const available = source.size === undefined ? undefined : Math.floor((source.size - source.position) / 4);
+  const place = { offset: source.position };
   if (!(declared > 0)) {
-    if (available !== 0) warn(info, false, "DUMP_NO_RECORD_COUNT", "the header counts no records: read to the end");
+    if (available !== 0)
+      warn(info, false, "DUMP_NO_RECORD_COUNT", "the header counts no records: read to the end", place);
     return undefined;
   }
   if (available !== undefined && available !== declared)
-    warn(info, strict, "DUMP_RECORD_COUNT_MISMATCH", `the header counts ${declared} records, ${available} are there`);
+    warn(
+      info,
+      strict,
+      "DUMP_RECORD_COUNT_MISMATCH",
+      `the header counts ${declared} records, ${available} are there`,
+      place,
+    );
   return declared;
 }
 
@@ -172,7 +184,7 @@ async function skipImageHeader(fields: Fields, source: ByteSource, words: number
 
 function positive(value: number, source: ByteSource): number {
   if (value > 0 && value < 1e12) return value;
-  throw dumpError("DUMP_BAD_TAG", source.name, `the resolution ${value} is no duration`);
+  throw dumpError("DUMP_BAD_TAG", source.name, `the resolution ${value} is no duration`, { offset: source.position });
 }
 
 export const openHt2 = openLegacy("ht2", 2, hydraHarp);

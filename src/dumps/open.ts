@@ -59,7 +59,11 @@ export async function openDump(path: string | Readable, options: OpenOptions = {
       throw dumpError(
         "DUMP_BAD_MAGIC",
         source.name,
-        seen.length === 0 ? "the file is empty" : "the content shows no known format; name it with --format",
+        seen.length === 0
+          ? "the file is empty"
+          : isCompressed(seen)
+            ? "the file is compressed; unpack it, or pipe what unpacks it into `-`"
+            : "the content shows no known format; name it with --format",
         { offset: 0 },
       );
     // Table files are read by their libraries, from the file's own start.
@@ -96,6 +100,12 @@ export function detectFormat(head: Uint8Array): DumpFormat | undefined {
   if (/^[0-9a-f]{8}\r?\n[0-9a-f]{8}\r?\n/i.test(text)) return "a0";
   if (looksLikeTable(head)) return "csv";
   return looksLikeEvents(head) ?? (looksLikeSwabian(head) ? "swabian16" : undefined);
+}
+
+/** gzip, zip, xz, zstd, bzip2. */
+function isCompressed(head: Uint8Array): boolean {
+  const magic = Buffer.from(head.subarray(0, 4)).toString("hex");
+  return /^(1f8b|504b0304|fd377a58|28b52ffd|425a68)/.test(magic);
 }
 
 function opener(format: DumpFormat, source: ByteSource): Opener {

@@ -10,6 +10,7 @@ import type { DumpInfo } from "./types.js";
 
 /** Offsets stay far below 2^53; past this a batch ends and its base moves on. */
 const largestOffset = 2 ** 51;
+const recordBytes = 4;
 
 export type RecordKind = "HH-T2" | "HH-T3" | "PH-T2" | "PH-T3";
 
@@ -18,16 +19,18 @@ const loops = { "HH-T2": hydraT2, "HH-T3": hydraT3, "PH-T2": picoT2, "PH-T3": pi
 /** @param wrap ticks of a period  @param counted overflow records carry a number of periods */
 export function picoquantDecoder(kind: RecordKind, wrap: number, counted: boolean, info: DumpInfo): RecordDecoder {
   const loop = loops[kind];
-  const state: LoopState = { offset: 0, length: 0, wrap, counted };
+  const state: LoopState = { offset: 0, length: 0, wrap, counted, firstRecord: 0, firstByte: 0 };
   let base = 0n;
   return {
-    recordBytes: 4,
+    recordBytes,
     hasDtime: kind.endsWith("T3"),
     decode(chunk: Chunk, from: number, count: number, out: EventBuffer): number {
       base += BigInt(state.offset);
       state.offset = 0;
       out.base = base;
       state.length = out.length;
+      state.firstRecord = chunk.firstRecord;
+      state.firstByte = chunk.firstByte;
       const next = loop(chunk.words, from, count, out, state, info);
       out.length = state.length;
       return next;
@@ -40,6 +43,14 @@ interface LoopState {
   length: number;
   readonly wrap: number;
   readonly counted: boolean;
+  /** Of the chunk: its first record and that one's byte. */
+  firstRecord: number;
+  firstByte: number;
+}
+
+function bad(info: DumpInfo, state: LoopState, i: number): void {
+  info.badRecords++;
+  info.firstBad ??= { record: state.firstRecord + i, offset: state.firstByte + i * recordBytes };
 }
 
 function overflow(info: DumpInfo, state: LoopState, field: number): number {
@@ -64,7 +75,7 @@ function hydraT2(words: Uint32Array, from: number, count: number, out: EventBuff
     else if (channel <= 15) {
       tick[length] = offset + time;
       code[length++] = channel === 0 ? 0 : 0x80 | channel;
-    } else info.badRecords++;
+    } else bad(info, state, i);
   }
   state.offset = offset;
   state.length = length;
@@ -89,7 +100,7 @@ function hydraT3(words: Uint32Array, from: number, count: number, out: EventBuff
       tick[length] = offset + nsync;
       dtime[length] = 0;
       code[length++] = 0x80 | channel;
-    } else info.badRecords++;
+    } else bad(info, state, i);
   }
   state.offset = offset;
   state.length = length;
@@ -107,7 +118,7 @@ function picoT2(words: Uint32Array, from: number, count: number, out: EventBuffe
     if (channel <= 4) {
       tick[length] = offset + time;
       code[length++] = channel;
-    } else if (channel !== 15) info.badRecords++;
+    } else if (channel !== 15) bad(info, state, i);
     else if ((time & 15) === 0) offset += overflow(info, state, 1);
     else {
       tick[length] = offset + time;
@@ -133,7 +144,7 @@ function picoT3(words: Uint32Array, from: number, count: number, out: EventBuffe
       tick[length] = offset + nsync;
       dtime[length] = delay;
       code[length++] = channel;
-    } else if (channel !== 15) info.badRecords++;
+    } else if (channel !== 15) bad(info, state, i);
     else if (delay === 0) offset += overflow(info, state, 1);
     else {
       tick[length] = offset + nsync;

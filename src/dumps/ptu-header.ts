@@ -8,8 +8,8 @@ import type { ByteSource } from "./source.js";
 
 export type TagValue = number | bigint | boolean | undefined;
 
-/** Scalar tags (Idx −1) by name; of array elements the first. */
-export type PtuHeader = ReadonlyMap<string, TagValue>;
+/** Scalar tags (Idx −1) by name, each with its byte; of array elements the first. */
+export type PtuHeader = ReadonlyMap<string, { readonly value: TagValue; readonly offset: number }>;
 
 const tagBytes = 48;
 /** A header larger than this is none: real ones hold some kilobytes. */
@@ -34,7 +34,7 @@ export async function readPtuHeader(source: ByteSource): Promise<PtuHeader> {
   if (text(head.subarray(0, Math.min(6, got))) !== "PQTTTR")
     throw dumpError("DUMP_BAD_MAGIC", file, "this is no PicoQuant PTU file (its magic is not PQTTTR)", { offset: 0 });
   if (got < 16) throw truncated(file, got);
-  const tags = new Map<string, TagValue>();
+  const tags = new Map<string, { value: TagValue; offset: number }>();
   const tag = new Uint8Array(tagBytes);
   const view = new DataView(tag.buffer);
   for (;;) {
@@ -53,7 +53,7 @@ export async function readPtuHeader(source: ByteSource): Promise<PtuHeader> {
           `tag ${printable(ident)} has the unknown type 0x${type.toString(16).padStart(8, "0")}, whose length cannot be known`,
           { offset },
         );
-      if (!tags.has(ident)) tags.set(ident, read(view));
+      if (!tags.has(ident)) tags.set(ident, { value: read(view), offset });
     }
     if (source.position > maxHeaderBytes)
       throw dumpError("DUMP_BAD_TAG", file, "the header does not end", { offset: source.position });

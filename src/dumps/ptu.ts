@@ -39,15 +39,16 @@ function hydraLike(t2: number, name: string): Record<number, RecordType> {
 export async function openPtu(source: ByteSource, options: OpenOptions): Promise<Dump> {
   const header = await readPtuHeader(source);
   const file = source.name;
-  const code = Number(needed(header, "TTResultFormat_TTTRRecType", file));
+  const kind = needed(header, "TTResultFormat_TTTRRecType", source);
+  const code = Number(kind.value);
   const type = recordTypes[code];
   if (!type)
     throw dumpError("DUMP_UNKNOWN_RECORD_TYPE", file, `records of type 0x${code.toString(16)} are not known`, {
-      offset: source.position,
+      offset: kind.offset,
     });
-  const global = seconds(header, "MeasDesc_GlobalResolution", file);
+  const global = seconds(header, "MeasDesc_GlobalResolution", source);
   const isT3 = type.kind.endsWith("T3");
-  const fine = isT3 ? seconds(header, "MeasDesc_Resolution", file) : undefined;
+  const fine = isT3 ? seconds(header, "MeasDesc_Resolution", source) : undefined;
   const info = {
     ...newInfo("ptu", file, global * 1e12),
     recordType: type.name,
@@ -56,11 +57,18 @@ export async function openPtu(source: ByteSource, options: OpenOptions): Promise
   const strict = options.strict ?? false;
   const available = source.size === undefined ? undefined : Math.floor((source.size - source.position) / 4);
   const count = header.get("TTResult_NumberOfRecords");
-  let declared = typeof count === "bigint" ? Number(count) : 0;
+  const place = { offset: count?.offset ?? source.position };
+  let declared = typeof count?.value === "bigint" ? Number(count.value) : 0;
   if (!(declared > 0)) {
     declared = 0;
     if (available !== 0)
-      warn(info, false, "DUMP_NO_RECORD_COUNT", "the header counts no records (cut while recording?): read to the end");
+      warn(
+        info,
+        false,
+        "DUMP_NO_RECORD_COUNT",
+        "the header counts no records (cut while recording?): read to the end",
+        place,
+      );
   } else if (available !== undefined && available !== declared) {
     const dropped =
       available < declared ? `${declared - available} are missing` : `${available - declared} are left out`;
@@ -69,6 +77,7 @@ export async function openPtu(source: ByteSource, options: OpenOptions): Promise
       strict,
       "DUMP_RECORD_COUNT_MISMATCH",
       `the header counts ${declared} records, ${available} are there: ${dropped}`,
+      place,
     );
   }
   const decoder = picoquantDecoder(type.kind, type.wrap, type.counted, info);
@@ -76,14 +85,17 @@ export async function openPtu(source: ByteSource, options: OpenOptions): Promise
   return new StreamDump(info, source, events, scaleOf(global, fine));
 }
 
-function needed(header: PtuHeader, name: string, file: string): bigint | number {
-  const value = header.get(name);
-  if (typeof value === "bigint" || typeof value === "number") return value;
-  throw dumpError("DUMP_MISSING_TAG", file, `the header lacks ${name}, without which records have no meaning`);
+function needed(header: PtuHeader, name: string, source: ByteSource): { value: bigint | number; offset: number } {
+  const { value, offset = source.position } = header.get(name) ?? {};
+  if (typeof value === "bigint" || typeof value === "number") return { value, offset };
+  throw dumpError("DUMP_MISSING_TAG", source.name, `the header lacks ${name}, without which records have no meaning`, {
+    offset,
+  });
 }
 
-function seconds(header: PtuHeader, name: string, file: string): number {
-  const value = Number(needed(header, name, file));
-  if (value > 0 && value < 1) return value;
-  throw dumpError("DUMP_BAD_TAG", file, `${name} is ${value}, no duration in seconds`);
+function seconds(header: PtuHeader, name: string, source: ByteSource): number {
+  const { value, offset } = needed(header, name, source);
+  const length = Number(value);
+  if (length > 0 && length < 1) return length;
+  throw dumpError("DUMP_BAD_TAG", source.name, `${name} is ${length}, no duration in seconds`, { offset });
 }

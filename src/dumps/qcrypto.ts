@@ -132,7 +132,11 @@ class Packets {
     const shift = this.kind === 4 ? 2 : 0;
     for (let time = 0; ; ) {
       let difference = await take(width);
-      if (difference === 1) return;
+      if (difference === 1) {
+        // The end word has its base bits too, which may fill a word more.
+        if (base > 0) await take(base);
+        return;
+      }
       if (difference === 0) {
         const upper = width < 32 ? await take(32 - width) : 0;
         difference = upper * 2 ** width + (await take(width));

@@ -92,7 +92,13 @@ export async function* readRecords(
   }
   bytes.fill(0);
   if (info.badRecords > 0)
-    warn(info, strict, "DUMP_BAD_RECORD", `${info.badRecords} records of no defined meaning were left out`);
+    warn(
+      info,
+      strict,
+      "DUMP_BAD_RECORD",
+      `${info.badRecords} records of no defined meaning were left out`,
+      info.firstBad,
+    );
 }
 
 /** The buffer's events as a batch; the buffer begins anew once the consumer comes back. */

@@ -157,7 +157,7 @@ function hex8(bytes: Uint8Array, at: number): number {
   return seen > 15 ? -1 : value >>> 0;
 }
 
-/** Bits 8 and 9 are set in every low word and hardly ever in all high words of a slow clock. */
+/** Bits 8 and 9 are set in every low word, in all high words rarely; then the word that hardly changes is the high one. */
 export function looksLikeEvents(head: Uint8Array): "a1" | "a1X" | undefined {
   const records = Math.floor(head.length / 8);
   if (records < 8) return undefined;
@@ -166,6 +166,16 @@ export function looksLikeEvents(head: Uint8Array): "a1" | "a1X" | undefined {
     low &&= (head[i * 8 + 1]! & 3) === 3;
     high &&= (head[i * 8 + 5]! & 3) === 3;
   }
-  if (low && high) return undefined;
+  if (low && high) {
+    const view = new DataView(head.buffer, head.byteOffset, head.length);
+    const change = (at: number) => {
+      let sum = 0;
+      for (let i = 1; i < records; i++)
+        sum += Math.abs((view.getUint32(i * 8 + at, true) - view.getUint32(i * 8 - 8 + at, true)) | 0);
+      return sum;
+    };
+    const [first, second] = [change(0), change(4)];
+    [low, high] = [first > second * 16, second > first * 16];
+  }
   return low ? "a1" : high ? "a1X" : undefined;
 }

@@ -80,7 +80,7 @@ class Block implements Lines {
   }
 
   bad(start: number, message: string): void {
-    if (start >= this.unterminated) this.cut(`the last line is cut: ${message}`);
+    if (start >= this.unterminated) this.cut(`the last line is cut: ${message}`, start);
     else
       throw dumpError("DUMP_BAD_RECORD", this.info.file, message, {
         line: this.line,
@@ -89,7 +89,11 @@ class Block implements Lines {
       });
   }
 
-  cut(message: string): void {
-    warn(this.info, this.strict, "DUMP_TRUNCATED_RECORD", message, { line: this.line, record: this.info.records });
+  cut(message: string, start = this.end): void {
+    warn(this.info, this.strict, "DUMP_TRUNCATED_RECORD", message, {
+      line: this.line,
+      offset: this.firstByte + start,
+      record: this.info.records,
+    });
   }
 }

@@ -86,6 +86,8 @@ export interface DumpInfo {
   overflowRecords: number;
   overflowPeriods: number;
   badRecords: number;
+  /** Where the first of them is. */
+  firstBad?: { readonly record: number; readonly offset: number };
   missedEvents: number;
   dummyRecords: number;
   /** qcrypto: packets read so far. */

@@ -2,12 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Dump, type OpenOptions, openDump } from "../../src/dumps/index.js";
 import { inspectDump } from "../../src/dumps/inspect.js";
 import { QkdError } from "../../src/errors.js";
 import { progress, sharedFile, sharedFolder } from "../shared.js";
-import { type Sample, samples } from "./samples.js";
+import { ptu, type Sample, samples } from "./samples.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dumps-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -102,6 +103,42 @@ function absolute(sample: Sample, i: number, dump: Dump): bigint {
   const micro = units + fine;
   return (micro + (micro >= 0n ? 500_000n : -500_000n)) / 1_000_000n;
 }
+
+describe("faults name their place", () => {
+  const place = async (bytes: Uint8Array, options: OpenOptions = {}) => {
+    const found = await inspectDump(Readable.from([Buffer.from(bytes)]), options).catch((error: unknown) => error);
+    return found instanceof QkdError
+      ? { code: found.code, ...found.details }
+      : (found as { warnings: unknown }).warnings;
+  };
+  const bad = [0x02000005, 0xa8000001, 0x02000006];
+
+  it("of a record of no meaning, and of a header's value that cannot be", async () => {
+    const file = ptu(0x01010204, bad);
+    const offset = file.length - 8;
+    expect(await place(file)).toMatchObject([{ code: "DUMP_BAD_RECORD", record: 1, offset }]);
+    expect(await place(file, { strict: true })).toMatchObject({ code: "DUMP_BAD_RECORD", record: 1, offset });
+    const at = (name: string) => ({ offset: file.indexOf(name) });
+    expect(await place(ptu(0x99, []))).toMatchObject({
+      code: "DUMP_UNKNOWN_RECORD_TYPE",
+      ...at("TTResultFormat_TTTR"),
+    });
+    expect(await place(ptu(0x01010204, [], { tick: Number.NaN }))).toMatchObject({
+      code: "DUMP_BAD_TAG",
+      ...at("MeasDesc_GlobalResolution"),
+    });
+  });
+
+  it("of a last line that is cut, and of a compressed file what to do", async () => {
+    expect(await place(Buffer.from("1,2\n3,4\n5"))).toMatchObject([
+      { code: "DUMP_TRUNCATED_RECORD", line: 3, record: 2, offset: 8 },
+    ]);
+    await expect(openDump(Readable.from([gzipSync("1,2\n")]))).rejects.toMatchObject({
+      code: "DUMP_BAD_MAGIC",
+      message: expect.stringContaining("compressed"),
+    });
+  });
+});
 
 describe("hostile bytes", () => {
   it("end in events, warnings or typed errors, whatever is changed", { timeout: 3_600_000 }, async () => {

@@ -252,6 +252,41 @@ export const samples: readonly Sample[] = [
     detected: true,
   },
   {
+    // The first packet's end word spills its base bit into a word more, as chopper.c writes it.
+    format: "qcrypto_T2",
+    bytes: Buffer.concat([
+      u32(0x102, epoch, 1, 15, 1, 1),
+      bitStream([
+        [0, 15],
+        [1, 17],
+        [5, 15],
+        [1, 1],
+        [1, 15],
+        [0, 1],
+      ]),
+      u32(0x102, epoch, 1, 15, 2, 1),
+      bitStream([
+        [9, 15],
+        [2, 2],
+        [1, 15],
+        [0, 2],
+      ]),
+      u32(0x102, epoch, 1, 12, 1, 1),
+      bitStream([
+        [7, 12],
+        [1, 1],
+        [1, 12],
+        [0, 1],
+      ]),
+    ]),
+    events: [
+      [inEpoch(32_773n), 1],
+      [inEpoch(9n), 2],
+      [inEpoch(7n), 1],
+    ],
+    detected: true,
+  },
+  {
     format: "qcrypto_T3",
     bytes: Buffer.concat([
       u32(0x103, epoch, 3, 1),
@@ -329,6 +364,22 @@ export const samples: readonly Sample[] = [
       [-500n, 3],
       [1_250_000n, 4],
     ],
+    detected: true,
+  },
+  {
+    format: "csv",
+    bytes: Buffer.from("\ufefftime_ps,channel,remark\n5,1,lost fibre\n6,2,\n"),
+    events: [
+      [5n, 1],
+      [6n, 2],
+    ],
+    detected: true,
+  },
+  {
+    // Close to the wrap every byte of the time's upper word looks like the flags.
+    format: "a1",
+    bytes: u64(...Array.from({ length: 20 }, (_, i) => ((2n ** 54n - 90_000n + BigInt(i * 4001)) << 10n) | 0x301n)),
+    events: Array.from({ length: 20 }, (_, i) => [2n ** 54n - 90_000n + BigInt(i * 4001), 1]),
     detected: true,
   },
   {
