@@ -26,3 +26,26 @@ export interface QuasiCyclic {
   readonly entryColumn: Uint32Array;
   readonly entryShift: Uint32Array;
 }
+
+/** One entry of a base row. */
+export interface BaseEntry {
+  readonly column: number;
+  readonly shift: number;
+}
+
+/** A base matrix from the entries of each row. */
+export function baseMatrix(rows: readonly (readonly BaseEntry[])[], columns: number, lifting: number): QuasiCyclic {
+  const rowStart = new Uint32Array(rows.length + 1);
+  rows.forEach((row, r) => {
+    rowStart[r + 1] = rowStart[r]! + row.length;
+  });
+  const flat = rows.flat();
+  return {
+    rows: rows.length,
+    columns,
+    lifting,
+    rowStart,
+    entryColumn: Uint32Array.from(flat, ({ column }) => column),
+    entryShift: Uint32Array.from(flat, ({ shift }) => shift),
+  };
+}

@@ -3,7 +3,7 @@
  * the others go in ascending degree to the rows with most room (progressive edge growth on the base graph); each shift is
  * drawn so that no 4-cycle closes, nor one with the degree-2 chain (potentials along the chain). Deterministic by seed.
  */
-import type { QuasiCyclic } from "./code.js";
+import { type BaseEntry, baseMatrix, type QuasiCyclic } from "./code.js";
 import { distributionFor } from "./degrees.js";
 
 export interface BaseCode {
@@ -19,7 +19,7 @@ export function construct({ rows, columns, lifting, seed }: BaseCode): QuasiCycl
   const degrees = columnDegrees(rows, columns);
   const total = degrees.reduce((sum, degree) => sum + degree, 0);
   const room = new Float64Array(rows).fill(total / rows);
-  const entries: { column: number; shift: number }[][] = Array.from({ length: rows }, () => []);
+  const entries: BaseEntry[][] = Array.from({ length: rows }, () => []);
   const differences = new Differences(rows, lifting);
   const potential = new Int32Array(rows);
   degrees.forEach((degree, column) => {
@@ -36,19 +36,7 @@ export function construct({ rows, columns, lifting, seed }: BaseCode): QuasiCycl
       potential[column + 1] = modulo(potential[column]! + placed[0]!.shift - placed[1]!.shift, lifting);
   });
   for (const row of entries) row.sort((a, b) => a.column - b.column);
-  const rowStart = new Uint32Array(rows + 1);
-  entries.forEach((row, r) => {
-    rowStart[r + 1] = rowStart[r]! + row.length;
-  });
-  const flat = entries.flat();
-  return {
-    rows,
-    columns,
-    lifting,
-    rowStart,
-    entryColumn: Uint32Array.from(flat, ({ column }) => column),
-    entryShift: Uint32Array.from(flat, ({ shift }) => shift),
-  };
+  return baseMatrix(entries, columns, lifting);
 }
 
 /** Mean number of bits in a check; rows differ by one. */

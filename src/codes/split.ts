@@ -4,7 +4,7 @@
  * coding", 2006, where accumulated syndromes are undone). Further syndrome bits are the checks of the new rows: with them
  * the other halves follow from what Bob has. No entry is added, so no cycle is, and columns keep their degrees.
  */
-import type { QuasiCyclic } from "./code.js";
+import { baseMatrix, type QuasiCyclic } from "./code.js";
 
 /** The row that row `row` ≥ `rows` was split off: all rows are split once, in order, before any is again. */
 export function splitFrom(row: number, rows: number): number {
@@ -13,8 +13,12 @@ export function splitFrom(row: number, rows: number): number {
 
 /** @param splits at least one, and only while every row has two entries */
 export function splitRows(base: QuasiCyclic, splits: number): QuasiCyclic {
+  const { columns, lifting, rowStart, entryColumn, entryShift } = base;
   const entries = Array.from({ length: base.rows }, (_, row) =>
-    Array.from({ length: base.rowStart[row + 1]! - base.rowStart[row]! }, (_, i) => base.rowStart[row]! + i),
+    Array.from({ length: rowStart[row + 1]! - rowStart[row]! }, (_, i) => {
+      const e = rowStart[row]! + i;
+      return { column: entryColumn[e]!, shift: entryShift[e]! };
+    }),
   );
   for (let row = base.rows; row < base.rows + splits; row++) {
     const from = splitFrom(row, base.rows);
@@ -24,18 +28,7 @@ export function splitRows(base: QuasiCyclic, splits: number): QuasiCyclic {
     entries[from] = whole.filter((_, i) => goes[i] === 0);
     entries.push(whole.filter((_, i) => goes[i] === 1));
   }
-  const rowStart = new Uint32Array(entries.length + 1);
-  entries.forEach((row, r) => {
-    rowStart[r + 1] = rowStart[r]! + row.length;
-  });
-  const order = entries.flat();
-  return {
-    ...base,
-    rows: entries.length,
-    rowStart,
-    entryColumn: Uint32Array.from(order, (e) => base.entryColumn[e]!),
-    entryShift: Uint32Array.from(order, (e) => base.entryShift[e]!),
-  };
+  return baseMatrix(entries, columns, lifting);
 }
 
 /** A bit that both ends draw alike. */

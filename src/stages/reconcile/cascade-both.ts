@@ -5,7 +5,7 @@
 import type { BitString } from "../../bits.js";
 import { ordersOf } from "../../kernels/cascade-order.js";
 import { outcome } from "./cascade.js";
-import { checkAccounting, count, type Tally, wordsOfSeed } from "./cascade-block.js";
+import { checkAccounting, count, wordsOfSeed } from "./cascade-block.js";
 import { collectFrames, dealFrames, planFrames } from "./cascade-frames.js";
 import type { Ends, ReconcileContext, ReconcileOptions, ReconcileOutcome } from "./types.js";
 
@@ -27,18 +27,15 @@ export async function asBoth(
   const frames = plan.words.length;
   const alice = dealFrames(words.alice, plan, orders);
   const bob = dealFrames(words.bob, plan, orders);
+  let rounds = 0;
   const tallies = { alice: { failed: 0, rounds: 0 }, bob: { failed: 0, rounds: 0 } };
   const size = Math.min(mostFramesOfPart, Math.ceil(frames / (partsOfWorker * executor.workers)));
   const part = async (from: number) => {
     const input = { seed, pace, alice: alice.slice(from, from + size), bob: bob.slice(from, from + size) };
     const done = await executor.run("cascadePair", input, signal ? { signal } : {});
-    for (const end of ["alice", "bob"] as const) {
-      const tally: Tally = tallies[end];
-      const { rounds } = tally;
-      count(contexts[end], tally, done[end]);
-      // In lockstep all frames would take as many rounds as the slowest.
-      tally.rounds = Math.max(rounds, done.rounds);
-    }
+    for (const end of ["alice", "bob"] as const) count(contexts[end], tallies[end], done[end]);
+    // In lockstep all frames would take as many rounds as the slowest.
+    rounds = Math.max(rounds, done.rounds);
   };
   const parts = Array.from({ length: Math.ceil(frames / Math.max(1, size)) }, (_, i) => part(i * size));
   try {
@@ -46,8 +43,8 @@ export async function asBoth(
     const block = { plan, pace, inFlight: Math.min(parts.length, executor.workers), together: 1 };
     const result = collectFrames(bob, plan, orders);
     return {
-      alice: outcome(words.alice, block, tallies.alice),
-      bob: outcome(result, block, tallies.bob),
+      alice: outcome(words.alice, block, { ...tallies.alice, rounds }),
+      bob: outcome(result, block, { ...tallies.bob, rounds }),
     };
   } finally {
     await Promise.allSettled(parts);
