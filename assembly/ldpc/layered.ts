@@ -254,15 +254,14 @@ function satisfied(code: usize, rows: i32, z: i32, columns: i32, l: usize, targe
  * Decodes until every check holds, `iterations` are spent, or the unsatisfied checks have not become a 64th fewer for
  * `patience` of them. `known`: (address in L, ±127) pairs that are put back after every iteration. alphaFrom 0: tight;
  * else alpha grows to alphaTo as checks come to hold: a ramp over time drives a frame that is behind into chaos.
- * prior 0: goes on with what L and R hold. Returns the iterations used, negative where they did not do.
+ * R is zero at first. prior 0: goes on with what L and R hold. Returns the iterations used, negative where they did not do.
  */
 export function ldpcDecode(
-  code: usize, rows: i32, z: i32, columns: i32, l: usize, r: usize, messages: i32, target: usize, spread: usize, pointers: usize, tables: usize, sweep: usize,
+  code: usize, rows: i32, z: i32, columns: i32, l: usize, r: usize, target: usize, spread: usize, pointers: usize, tables: usize, sweep: usize,
   prior: i32, clip: i32, iterations: i32, patience: i32, alphaFrom: i32, alphaTo: i32, known: usize, knownCount: i32,
 ): i32 {
   if (prior != 0) {
     for (let c: usize = 0; c < <usize>columns; c++) memory.fill(l + c * (z + 64), <u8>prior, z);
-    memory.fill(r, 0, messages);
   }
   ldpcSpread(target, rows * z, spread);
   pin(l, known, knownCount);

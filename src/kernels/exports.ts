@@ -30,7 +30,6 @@ export interface WasmExports {
     columns: number,
     l: number,
     r: number,
-    messages: number,
     target: number,
     spread: number,
     pointers: number,

@@ -4,14 +4,13 @@
  */
 import { BitString, byteLength, countOnes } from "../bits.js";
 import type { LdpcCode, QuasiCyclic } from "../codes/code.js";
-import { type DecodeOptions, defaultIterations, type Found } from "./ldpc-options.js";
+import { type DecodeOptions, defaultIterations, defaultPatience, type Found } from "./ldpc-options.js";
 import type { WasmInstance } from "./wasm.js";
 
 const padBytes = 64;
 const block = 32;
 /** Least and greatest factor of min-sum in 256ths: of those tried, they take the fewest iterations at 0.5 … 11 %. */
 const minSumFactors = [88, 245] as const;
-const usualPatience = 12;
 /** Edge pointers of a row. */
 const pointerBytes = 8192;
 
@@ -73,7 +72,6 @@ export function decodeLayered(
       columns,
       l,
       r,
-      messages,
       packed,
       spread,
       pointers,
@@ -82,7 +80,7 @@ export function decodeLayered(
       resumed ? 0 : prior,
       clip,
       options.maxIterations ?? defaultIterations,
-      options.patience ?? usualPatience,
+      options.patience ?? defaultPatience,
       alphaFrom!,
       alphaTo!,
       pins,

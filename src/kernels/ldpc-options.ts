@@ -4,6 +4,7 @@ import type { LdpcCode } from "../codes/code.js";
 import { QkdError } from "../errors.js";
 
 export const defaultIterations = 60;
+export const defaultPatience = 12;
 
 export interface DecodeOptions {
   /** Expected share of wrong bits, 0 … 0.5. */

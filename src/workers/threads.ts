@@ -13,7 +13,8 @@ export class Threads {
       minThreads: count,
       maxThreads: count,
       idleTimeout: Number.POSITIVE_INFINITY,
-      concurrentTasksPerWorker: 1,
+      // One is at hand when a thread ends another: it does not wait for this one to come round.
+      concurrentTasksPerWorker: 2,
     });
   }
 

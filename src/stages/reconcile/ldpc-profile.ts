@@ -6,6 +6,7 @@
  * One-way, Alice does not know what a frame lacks, so both begin where most frames close at once.
  */
 import { type FramePlan, type PlanOptions, planFrames, type StartProfile } from "../../codes/adapt.js";
+import { defaultPatience } from "../../kernels/ldpc-options.js";
 import type { ReconcileOptions } from "./types.js";
 
 export interface Profile {
@@ -29,7 +30,7 @@ export function profileOf({ mode, accounting }: ReconcileOptions): Profile {
       start: "fast",
       arithmetic: "fast",
       iterations: 40,
-      patience: 12,
+      patience: defaultPatience,
       largestFrame: usualFrame,
       why: "fewest iterations a bit",
     };

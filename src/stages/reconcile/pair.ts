@@ -4,7 +4,7 @@ import { loopbackPair } from "../../channel/loopback.js";
 import { QkdError } from "../../errors.js";
 import { type RandomSource, systemRandom } from "../../random.js";
 import { entropy, LeakLedger } from "../../security/index.js";
-import { verificationTag } from "../../security/verification.js";
+import { tagsEqual, verificationTag } from "../../security/verification.js";
 import type { Executor } from "../../workers/executor.js";
 import { reconcilerOf } from "./index.js";
 import type { Accounting, Reconciler, ReconciliationMode } from "./types.js";
@@ -52,7 +52,6 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
       "USAGE_INVALID",
       `The two keys have ${alice.length} and ${bob.length} bits; they must be equally long.`,
     );
-  const errors = countOnes(xorBits(alice, bob));
   const ledgers = { alice: new LeakLedger(), bob: new LeakLedger() };
   const qber = options.qber ?? sampledQber(alice, bob, ledgers);
   if (!(qber >= 0 && qber <= 0.5)) throw new QkdError("USAGE_INVALID", `A QBER of ${qber} is not in 0 … 0.5.`);
@@ -63,9 +62,14 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
   const end = (role: "alice" | "bob") => ({ channel: channel[role], executor, ledger: ledgers[role], random });
   const contexts = { alice: end("alice"), bob: end("bob") };
   const both = reconciler.asBoth ?? overChannel(reconciler);
-  const { alice: atAlice, bob: atBob } = await both(contexts, { alice, bob }, shared);
+  const reconciling = both(contexts, { alice, bob }, shared);
+  // What the result tells of the words as they came is computed here while the workers compute.
+  reconciling.catch(() => undefined);
   const key = random(tagBits / 8);
-  const same = Buffer.compare(verificationTag(key, atAlice.word), verificationTag(key, atBob.word)) === 0;
+  const tag = verificationTag(key, alice);
+  const errors = countOnes(xorBits(alice, bob));
+  const { alice: atAlice, bob: atBob } = await reconciling;
+  const same = tagsEqual(tag, verificationTag(key, atBob.word));
   const seconds = (performance.now() - began) / 1000;
   if (ledgers.alice.total !== ledgers.bob.total)
     throw new QkdError("INTERNAL_ERROR", "The two ends' leak ledgers differ.", {
