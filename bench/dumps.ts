@@ -1,13 +1,14 @@
 /**
- * Dump readers: `inspect` of a 2 GB PTU with its resident memory, and every format's reader beside just reading the same
- * file's bytes in Node. Files are written by the product's own writers; hex text and pairs by hand.
+ * Dump readers: `inspect` of a 2 GB PTU with its resident memory, and every format's reader, in the instrument's ticks and
+ * in picoseconds, beside just reading the same file's bytes in Node.
  */
-import { mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { BenchRow } from "../cli/bench.js";
-import { createDumpWriter, type DumpFormat, inspectDump, openDump } from "../dumps/index.js";
+import { type Dump, inspectDump, openDump } from "../dumps/index.js";
+import { type BenchDump, benchDumps } from "./dump-files.js";
 import { type BenchOptions, type Case, generator, measure } from "./harness.js";
 
 const blockRecords = 2 ** 20;
@@ -15,40 +16,21 @@ const countTag = "TTResult_NumberOfRecords";
 /** A run long enough for 2 GB has it; a shorter one reads a tenth. */
 const secondsForAll = 5;
 
-/** Events per file: binary, text. */
-const binaryEvents = 2 ** 21;
-const textEvents = 2 ** 19;
-const readers: readonly (readonly [format: DumpFormat, events: number, from?: DumpFormat])[] = [
-  ["ptu", binaryEvents],
-  ["qutag", binaryEvents],
-  ["swabian16", binaryEvents],
-  ["a1", binaryEvents],
-  ["a1X", binaryEvents, "a1"],
-  ["u64", binaryEvents],
-  ["idq_pairs", binaryEvents, "u64"],
-  ["csv", textEvents],
-  ["qutag_csv", textEvents],
-  ["a2", textEvents, "a1"],
-  ["a0", textEvents, "a1"],
-];
-
 export async function dumps({ seconds, seed }: BenchOptions): Promise<BenchRow[]> {
   const folder = await mkdtemp(join(tmpdir(), "qkd-distill-bench-"));
   try {
-    const inspected = await inspectRow(folder, seconds, seed);
-    const cases: Case[] = [];
-    for (const [format, events, from] of readers)
-      cases.push(...(await readerCases(folder, seed, format, events, from)));
-    return [...inspected, ...(await measure(cases, seconds))];
+    const rows = await inspectRow(join(folder, "block.ptu"), seconds, seed);
+    for (const dump of benchDumps)
+      rows.push(...(await readerRows(join(folder, "dump"), dump, seconds / benchDumps.length, seed)));
+    return rows;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** A block of records repeated: nothing of 2 GB lies on the disk or in memory. */
-async function inspectRow(folder: string, seconds: number, seed: number): Promise<BenchRow[]> {
-  const path = join(folder, "block.ptu");
-  await write(path, "ptu", seed, blockRecords);
+async function inspectRow(path: string, seconds: number, seed: number): Promise<BenchRow[]> {
+  await benchDumps[0]!.write(path, generator(seed), blockRecords);
   const file = await readFile(path);
   const end = file.indexOf("Header_End") + 48;
   const header = Buffer.from(file.subarray(0, end));
@@ -77,75 +59,43 @@ async function inspectRow(folder: string, seconds: number, seed: number): Promis
   return measure([{ name: "dumps inspect ptu", unit: "M records/s", work: records / 1e6, parameters, run }], seconds);
 }
 
-async function readerCases(
-  folder: string,
-  seed: number,
-  format: DumpFormat,
-  events: number,
-  from: DumpFormat = format,
-): Promise<Case[]> {
-  const path = join(folder, format);
-  await write(path, from, seed, events);
-  if (from !== format) await writeFile(path, remade(await readFile(path), format));
-  const options = { format, ...(format === "idq_pairs" ? { referencePeriodPs: 1000 } : {}) };
-  const { records } = await inspectDump(path, options);
-  const common = {
-    unit: "M records/s",
-    work: records / 1e6,
-    parameters: { format, records, bytes: (await stat(path)).size },
+/** The three take turns; the bytes are in the page cache for all. */
+async function readerRows(path: string, made: BenchDump, seconds: number, seed: number): Promise<BenchRow[]> {
+  const { format, kind, options, least } = made;
+  try {
+    await made.write(path, generator(seed), made.events);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") return [];
+    throw error;
+  }
+  const { size } = await stat(path);
+  const { records } = await inspectDump(path, { format, ...options });
+  const common = { unit: "M records/s", work: records / 1e6, parameters: { format, records, bytes: size } };
+  const name = `dumps ${format}${kind ? ` ${kind}` : ""}`;
+  const reading = (events: (dump: Dump) => AsyncIterable<{ length: number }>) => async () => {
+    const dump = await openDump(path, { format, ...options });
+    for await (const batch of events(dump)) if (batch.length === 0) throw new Error("an empty batch");
+    await dump.close();
+    if (dump.info.records !== records) throw new Error("the dump was not read whole");
   };
   const buffer = new Uint8Array(2 ** 20);
-  return [
-    {
-      name: `dumps ${format} events`,
-      ...common,
-      async run() {
-        const dump = await openDump(path, options);
-        for await (const batch of dump.native()) if (batch.length === 0) throw new Error("an empty batch");
-        await dump.close();
-        if (dump.info.records !== records) throw new Error("the dump was not read whole");
-      },
-    },
-    {
-      name: `dumps ${format} bytes only`,
-      ...common,
-      async run() {
-        const file = await open(path, "r");
-        while ((await file.read(buffer, 0, buffer.length, null)).bytesRead > 0);
-        await file.close();
-      },
-    },
+  const bytesOnly = async () => {
+    const file = await open(path, "r");
+    while ((await file.read(buffer, 0, buffer.length, null)).bytesRead > 0);
+    await file.close();
+  };
+  const cases: Case[] = [
+    { name: `${name} ticks`, ...common, run: reading((dump) => dump.native()) },
+    { name: `${name} ps`, ...common, run: reading((dump) => dump) },
+    { name: `${name} bytes only`, ...common, run: bytesOnly },
   ];
-}
-
-async function write(path: string, format: string, seed: number, events: number): Promise<void> {
-  const draw = generator(seed);
-  const dt = new Float64Array(events);
-  const channel = new Uint8Array(events);
-  let at = 0;
-  for (let i = 0; i < events; i++) {
-    at += 1 + (draw() % 1_000_000);
-    dt[i] = at;
-    channel[i] = 1 + (draw() & 3);
-  }
-  const writer = await createDumpWriter(path, format);
-  await writer.append({ base: 0n, dt, channel, length: events });
-  await writer.commit();
-}
-
-/** The formats that have no writer, from the words of one that has. */
-function remade(bytes: Buffer, format: DumpFormat): Buffer {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-  if (format === "idq_pairs") return bytes;
-  if (format === "a1X") {
-    for (let i = 0; i < words.length; i += 2) [words[i], words[i + 1]] = [words[i + 1]!, words[i]!];
-    return bytes;
-  }
-  const hex = (word: number) => word.toString(16).padStart(8, "0");
-  const lines: string[] = [];
-  for (let i = 0; i < words.length; i += 2)
-    lines.push(
-      format === "a0" ? `${hex(words[i]!)}\n${hex(words[i + 1]!)}\n` : `${hex(words[i + 1]!)}${hex(words[i]!)}\n`,
-    );
-  return Buffer.from(lines.join(""));
+  // Packets that say no time have ticks alone.
+  if (/T[34]$/.test(format) && format.startsWith("qcrypto")) cases.splice(1, 1);
+  const rows = await measure(cases, seconds);
+  const bytes = rows[rows.length - 1]!;
+  return rows.map((row) => ({
+    ...row,
+    ...(row === bytes ? {} : { ratio: row.median / bytes.median }),
+    ...(row === rows[0] && least ? { least, held: row.median >= least } : {}),
+  }));
 }

@@ -15,6 +15,11 @@ export interface BenchRow {
   readonly rounds: number;
   readonly workers: number;
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Of the median, to that of the row it is measured against. */
+  readonly ratio?: number;
+  /** What the median is to reach, and whether it does. */
+  readonly least?: number;
+  readonly held?: boolean;
 }
 
 export interface BenchReport {
@@ -47,6 +52,9 @@ export function register(program: Command): void {
 function describe({ machine, versions, wasmSha256, seed, rows }: BenchReport): string {
   const figure = (x: number) => (x >= 1000 ? x.toFixed(0) : x.toPrecision(4)).padStart(10);
   const width = Math.max(...rows.map((row) => row.name.length));
+  const beside = ({ ratio, least, held }: BenchRow) =>
+    (ratio === undefined ? "" : `, ${ratio.toFixed(2)} of its baseline`) +
+    (least === undefined ? "" : `, ${held ? "reaches" : "below"} ${least}`);
   return [
     Object.entries(machine)
       .map(([key, value]) => `${key} ${value}`)
@@ -58,7 +66,7 @@ function describe({ machine, versions, wasmSha256, seed, rows }: BenchReport): s
     `${"".padEnd(width)}     median       p10       p90`,
     ...rows.map(
       (row) =>
-        `${row.name.padEnd(width)} ${figure(row.median)}${figure(row.p10)}${figure(row.p90)} ${row.unit}  (${row.rounds} rounds, ${row.workers} ${row.workers === 1 ? "thread" : "threads"})`,
+        `${row.name.padEnd(width)} ${figure(row.median)}${figure(row.p10)}${figure(row.p90)} ${row.unit}  (${row.rounds} rounds, ${row.workers} ${row.workers === 1 ? "thread" : "threads"}${beside(row)})`,
     ),
   ].join("\n");
 }

@@ -9,13 +9,15 @@
  * Times count 1/8 ns in an epoch of 2^29 ns; T3 and T4 have none, their ticks are positions in the packet.
  */
 import { newInfo, StreamDump } from "./dump.js";
-import { dumpError } from "./faults.js";
-import { type EventBuffer, eventsPerBatch, handOver, newEventBuffer } from "./records.js";
+import { type DumpErrorCode, dumpError, warn } from "./faults.js";
+import { type EventBuffer, handOver, newEventBuffer } from "./records.js";
 import type { ByteSource } from "./source.js";
-import type { Dump, NativeBatch, OpenOptions, PacketInfo } from "./types.js";
+import type { Dump, DumpInfo, NativeBatch, OpenOptions, PacketInfo } from "./types.js";
 
 /** 1/8 ns = 125 ps, in 10^-24 s; an epoch is 2^32 of them. */
 const scale = { tick: 125_000_000_000_000n };
+/** Past this a packet's times would leave what float64 holds exactly. */
+const largestTime = 2 ** 52;
 
 type Kind = 1 | 2 | 3 | 4;
 const headerWords = { 1: 5, 2: 6, 3: 4, 4: 5 } as const;
@@ -25,17 +27,7 @@ const opener =
   async (source: ByteSource, options: OpenOptions): Promise<Dump> => {
     const packets: PacketInfo[] = [];
     const info = { ...newInfo(`qcrypto_T${kind}`, source.name, 125), packets, ...(kind > 2 ? { timeless: true } : {}) };
-    const reader = new Packets(kind, source, packets);
-    async function* events(): AsyncGenerator<NativeBatch> {
-      while (await reader.nextPacket()) {
-        for await (const batch of reader.entries()) {
-          info.records += batch.length;
-          yield batch;
-        }
-        options.onProgress?.(source.position, source.size);
-      }
-    }
-    return new StreamDump(info, source, events, scale);
+    return new StreamDump(info, source, () => readPackets(kind, source, info, options), scale);
   };
 
 export const openQcryptoT1 = opener(1);
@@ -43,183 +35,222 @@ export const openQcryptoT2 = opener(2);
 export const openQcryptoT3 = opener(3);
 export const openQcryptoT4 = opener(4);
 
-class Packets {
-  private readonly out = newEventBuffer();
-  private readonly words: WordReader;
-  private epoch = 0;
-  private length = 0;
-  private parameters: number[] = [];
-
-  constructor(
-    private readonly kind: Kind,
-    private readonly source: ByteSource,
-    private readonly packets: PacketInfo[],
-  ) {
-    this.words = new WordReader(source);
-  }
-
-  /** Reads a packet's header. False at the end of the dump. */
-  async nextPacket(): Promise<boolean> {
-    const tag = await this.words.next();
-    if (tag === undefined) {
-      if (this.packets.length > 0 || this.words.position === 0) {
-        if (this.words.position === 0) throw this.error("DUMP_TRUNCATED_HEADER", "the file is empty");
-        return false;
-      }
-      throw this.error("DUMP_TRUNCATED_HEADER", "the file ends inside its first header");
-    }
-    if (tag !== this.kind && tag !== (0x100 | this.kind))
-      throw this.error("DUMP_BAD_MAGIC", `0x${tag.toString(16)} is no tag of a type ${this.kind} packet`, -4);
-    const header: number[] = [];
-    for (let i = 1; i < headerWords[this.kind]; i++) {
-      const word = await this.words.next();
-      if (word === undefined) throw this.error("DUMP_TRUNCATED_HEADER", "the dump ends inside a packet's header");
-      header.push(word);
-    }
-    [this.epoch, this.length, ...this.parameters] = header as [number, number, ...number[]];
-    const [width, base] = this.parameters as [number, number];
-    const fits =
-      this.kind === 1
-        ? width === 49 && base <= 15
-        : this.kind === 3
-          ? width >= 1 && width <= 8
-          : width >= 2 && width <= 32 && base <= 8;
-    if (!fits) throw this.error("DUMP_BAD_TAG", `a packet's widths are ${width} and ${base} bits`);
-    return true;
-  }
-
-  /** The packet's entries; afterwards `packets` counts them. */
-  async *entries(): AsyncGenerator<NativeBatch> {
-    const out = this.out;
-    out.base = this.kind > 2 ? 0n : BigInt(this.epoch) << 32n;
-    const read = { 1: this.readT1, 2: this.readDifferences, 3: this.readT3, 4: this.readDifferences }[this.kind];
-    const packet = { epoch: this.epoch, entries: 0 };
-    for await (const _ of read.call(this, out)) {
-      packet.entries += out.length;
-      yield* handOver(out);
-    }
-    packet.entries += out.length;
-    yield* handOver(out);
-    if (this.length > 0 && packet.entries !== this.length)
-      throw this.error("DUMP_BAD_RECORD", `a packet claims ${this.length} entries and holds ${packet.entries}`);
-    this.packets.push(packet);
-  }
-
-  private async *readT1(out: EventBuffer): AsyncGenerator<void> {
-    for (let n = 0; ; n++) {
-      const high = await this.words.next();
-      const low = await this.words.next();
-      if (high === undefined || low === undefined) throw this.cut("the packet lacks its end {0, 0}");
-      if (high === 0 && low === 0) return;
-      // 49 bits of time above 15 others; in its epoch 32 of them.
-      out.tick[out.length] = ((high << 17) | (low >>> 15)) >>> 0;
-      out.code[out.length++] = low & 15;
-      if (out.length === eventsPerBatch) yield;
-      if (this.length > 0 && n >= this.length) throw this.error("DUMP_BAD_RECORD", "a packet is longer than it claims");
-    }
-  }
-
-  private async *readDifferences(out: EventBuffer): AsyncGenerator<void> {
-    const [width, base] = this.parameters as [number, number];
-    const bits = new BitReader(this.words);
-    const take = async (count: number): Promise<number> => {
-      const value = bits.take(count);
-      if (value >= 0) return value;
-      if (!(await bits.refill())) throw this.cut("the packet lacks its end word");
-      return bits.take(count);
-    };
-    // T4's first index and every difference are written with 2 added.
-    const shift = this.kind === 4 ? 2 : 0;
-    for (let time = 0; ; ) {
-      let difference = await take(width);
-      if (difference === 1) {
-        // The end word has its base bits too, which may fill a word more.
-        if (base > 0) await take(base);
-        return;
-      }
-      if (difference === 0) {
-        const upper = width < 32 ? await take(32 - width) : 0;
-        difference = upper * 2 ** width + (await take(width));
-      }
-      const code = base > 0 ? await take(base) : 0;
-      time += difference - shift;
-      out.tick[out.length] = time;
-      out.code[out.length++] = code;
-      if (out.length === eventsPerBatch) yield;
-    }
-  }
-
-  private async *readT3(out: EventBuffer): AsyncGenerator<void> {
-    const [width] = this.parameters as [number];
-    const bits = new BitReader(this.words);
-    for (let n = 0; n < this.length; n++) {
-      let code = bits.take(width);
-      if (code < 0) {
-        if (!(await bits.refill())) throw this.cut(`the packet claims ${this.length} entries`);
-        code = bits.take(width);
-      }
-      out.tick[out.length] = n;
-      out.code[out.length++] = code;
-      if (out.length === eventsPerBatch) yield;
-    }
-  }
-
-  private cut(message: string) {
-    return this.error("DUMP_TRUNCATED_RECORD", `the dump ends inside a packet: ${message}`);
-  }
-
-  private error(code: Parameters<typeof dumpError>[0], message: string, shift = 0) {
-    const record = this.packets.length;
-    return dumpError(code, this.source.name, `${message} (packet ${record})`, {
-      offset: Math.max(0, this.words.position + shift),
-      record,
-    });
-  }
+interface Packet {
+  readonly epoch: number;
+  /** Entries that the header claims; 0: it does not say. */
+  readonly length: number;
+  /** Bits of a difference or of T3's code, and of T2's and T4's code. */
+  readonly width: number;
+  readonly base: number;
+  entries: number;
+  /** Of the last entry, in the packet. */
+  time: number;
 }
 
-/** u32 words of the source, LE. */
-class WordReader {
-  position = 0;
-  private readonly bytes = new Uint8Array(65_536);
-  private readonly words = new Uint32Array(this.bytes.buffer);
-  private count = 0;
-  private used = 0;
+type Fault = (code: DumpErrorCode, message: string, offset?: number) => Error;
+
+async function* readPackets(
+  kind: Kind,
+  source: ByteSource,
+  info: DumpInfo & { readonly packets: PacketInfo[] },
+  options: OpenOptions,
+): AsyncGenerator<NativeBatch> {
+  const { packets } = info;
+  const stream = new WordStream(source);
+  const out = newEventBuffer();
+  const decode = decoders[kind];
+  const fault: Fault = (code, message, offset = stream.position) =>
+    dumpError(code, source.name, `${message} (packet ${packets.length})`, { offset, record: packets.length });
+  for (;;) {
+    while (stream.left < headerWords[kind] && (await stream.fill()));
+    if (stream.left === 0 && packets.length > 0) break;
+    const packet = readHeader(kind, stream, fault);
+    out.base = kind > 2 ? 0n : BigInt(packet.epoch) << 32n;
+    for (let ended = false; !ended; ) {
+      ended = decode(stream, packet, out);
+      const { length } = out;
+      if (!ended && length === 0 && !(await stream.fill()))
+        throw fault("DUMP_TRUNCATED_RECORD", "the dump ends inside a packet", source.position);
+      packet.entries += length;
+      if (packet.length > 0 && (ended ? packet.entries !== packet.length : packet.entries > packet.length))
+        throw fault("DUMP_BAD_RECORD", `a packet claims ${packet.length} entries and holds ${packet.entries} or more`);
+      if (packet.time > largestTime) throw fault("DUMP_BAD_RECORD", "a packet's times go beyond 2^52 units");
+      info.records += length;
+      if (length > 0) yield* handOver(out);
+    }
+    stream.toNextWord();
+    packets.push({ epoch: packet.epoch, entries: packet.entries });
+    options.onProgress?.(source.position, source.size);
+  }
+  const stray = source.position - stream.position;
+  if (stray > 0)
+    warn(info, options.strict ?? false, "DUMP_TRUNCATED_RECORD", `${stray} stray bytes at the end are ignored`, {
+      offset: stream.position,
+      record: packets.length,
+    });
+  stream.words.fill(0);
+}
+
+function readHeader(kind: Kind, stream: WordStream, fault: Fault): Packet {
+  const words = stream.take(headerWords[kind]);
+  const [tag, epoch = 0, length = 0, width = 0, base = 0] = words;
+  const start = stream.position - 4 * words.length;
+  if (tag !== undefined && tag !== kind && tag !== (0x100 | kind))
+    throw fault("DUMP_BAD_MAGIC", `0x${tag.toString(16)} is no tag of a type ${kind} packet`, start);
+  if (words.length < headerWords[kind])
+    throw fault("DUMP_TRUNCATED_HEADER", "the dump ends inside a packet's header or is empty");
+  const fits =
+    kind === 1
+      ? width === 49 && base <= 15
+      : kind === 3
+        ? width >= 1 && width <= 8
+        : width >= 2 && width <= 32 && base <= 8;
+  if (!fits) throw fault("DUMP_BAD_TAG", `a packet's widths are ${width} and ${base} bits`, start + 12);
+  return { epoch, length, width, base, entries: 0, time: 0 };
+}
+
+/** Decodes what there is of the packet, as far as a batch holds. True once its end was met. */
+type Decode = (stream: WordStream, packet: Packet, out: EventBuffer) => boolean;
+
+function decodeT1(stream: WordStream, _: Packet, out: EventBuffer): boolean {
+  const { words } = stream;
+  const { tick, code } = out;
+  let length = 0;
+  let ended = false;
+  let i = stream.at >>> 5;
+  for (const end = i + (stream.left & ~1); i < end && length < tick.length && !ended; i += 2) {
+    const high = words[i]!;
+    const low = words[i + 1]!;
+    if ((high | low) === 0) ended = true;
+    else {
+      // 49 bits of time above 15 others; in its epoch 32 of them.
+      tick[length] = ((high << 17) | (low >>> 15)) >>> 0;
+      code[length++] = low & 15;
+    }
+  }
+  stream.at = i * 32;
+  out.length = length;
+  return ended;
+}
+
+function decodeT3(stream: WordStream, packet: Packet, out: EventBuffer): boolean {
+  const { words } = stream;
+  const { tick, code } = out;
+  const { width, entries } = packet;
+  const there = Math.floor((stream.limit - stream.at) / width);
+  const length = Math.min(there, packet.length - entries, tick.length);
+  let { at } = stream;
+  for (let i = 0; i < length; i++) {
+    tick[i] = entries + i;
+    code[i] = bitsAt(words, at) >>> (32 - width);
+    at += width;
+  }
+  stream.at = at;
+  out.length = length;
+  return entries + length === packet.length;
+}
+
+/** @param shift what was added to each difference */
+function differences(shift: number): Decode {
+  return (stream, packet, out) => {
+    const { words, limit } = stream;
+    const { tick, code } = out;
+    const { width, base } = packet;
+    const upper = 32 - width;
+    let { at } = stream;
+    let { time } = packet;
+    let length = 0;
+    let ended = false;
+    while (length < tick.length) {
+      let next = at + width;
+      let difference = bitsAt(words, at) >>> upper;
+      if (difference === 0) {
+        const above = upper > 0 ? bitsAt(words, next) >>> width : 0;
+        difference = ((above << width) | (bitsAt(words, next + upper) >>> upper)) >>> 0;
+        next += 32;
+      } else if (difference === 1) ended = true;
+      const bits = (bitsAt(words, next) >>> 1) >>> (31 - base);
+      next += base;
+      // The end word has its base bits too, which may fill a word more.
+      if (next > limit) {
+        ended = false;
+        break;
+      }
+      at = next;
+      if (ended) break;
+      time += difference - shift;
+      tick[length] = time;
+      code[length++] = bits;
+    }
+    stream.at = at;
+    packet.time = time;
+    out.length = length;
+    return ended;
+  };
+}
+
+const decoders: Readonly<Record<Kind, Decode>> = {
+  1: decodeT1,
+  2: differences(0),
+  3: decodeT3,
+  // T4's first index and every difference are written with 2 added.
+  4: differences(2),
+};
+
+/** The 32 bits from bit `at` on, the most significant of a word first. */
+function bitsAt(words: Uint32Array, at: number): number {
+  const i = at >>> 5;
+  const shift = at & 31;
+  return (words[i]! << shift) | ((words[i + 1]! >>> 1) >>> (31 - shift));
+}
+
+/** Words of the source, u32 LE, those that are not used yet. */
+class WordStream {
+  /** A few more than are ever filled: decoders may look past the end. */
+  readonly words = new Uint32Array(heldWords + 8);
+  /** Next bit. */
+  at = 0;
+  private readonly bytes = new Uint8Array(this.words.buffer, 0, heldWords * 4);
+  private held = 0;
   constructor(private readonly source: ByteSource) {}
 
-  async next(): Promise<number | undefined> {
-    if (this.used === this.count) {
-      this.count = (await this.source.read(this.bytes)) >>> 2;
-      this.used = 0;
-      if (this.count === 0) return undefined;
-    }
-    this.position += 4;
-    return this.words[this.used++]!;
+  /** Bits of whole words there are. */
+  get limit(): number {
+    return (this.held >>> 2) * 32;
+  }
+  /** Whole words not used yet. */
+  get left(): number {
+    return (this.limit - this.at) >>> 5;
+  }
+  /** The next bit's byte in the dump. */
+  get position(): number {
+    return this.source.position - this.held + (this.at >>> 3);
+  }
+
+  toNextWord(): void {
+    this.at = (this.at + 31) & ~31;
+  }
+
+  take(count: number): number[] {
+    const from = this.at >>> 5;
+    const taken = [...this.words.subarray(from, from + Math.min(count, this.left))];
+    this.at += 32 * taken.length;
+    return taken;
+  }
+
+  /** False at the end of the dump. */
+  async fill(): Promise<boolean> {
+    const used = (this.at >>> 5) * 4;
+    this.bytes.copyWithin(0, used, this.held);
+    this.held -= used;
+    this.at &= 31;
+    const got = await this.source.readSome(this.bytes, this.held);
+    this.held += got;
+    return got > 0;
   }
 }
 
-/** Bits from the MSB of each word on. */
-class BitReader {
-  private value = 0n;
-  private held = 0;
-  constructor(private readonly words: WordReader) {}
-
-  /** −1 if a word more is needed first. */
-  take(count: number): number {
-    if (this.held < count) return -1;
-    this.held -= count;
-    const taken = this.value >> BigInt(this.held);
-    this.value &= (1n << BigInt(this.held)) - 1n;
-    return Number(taken);
-  }
-
-  async refill(): Promise<boolean> {
-    const word = await this.words.next();
-    if (word === undefined) return false;
-    this.value = (this.value << 32n) | BigInt(word);
-    this.held += 32;
-    return true;
-  }
-}
+const heldWords = 2 ** 16;
 
 /** Tags with the extended epoch alone; plain 1 to 4 would match too much. */
 export function looksLikePackets(head: Uint8Array): Kind | undefined {

@@ -12,7 +12,7 @@ export interface ByteSource {
   readonly position: number;
   /** Fills from `start` as far as there is data; fewer bytes than asked for mean the end. */
   read(target: Uint8Array, start?: number): Promise<number>;
-  /** As `read`, but of a growing file what there is, at least a byte; none means the end. */
+  /** As `read`, but of a growing file or a stream what there is, at least a byte; none means the end. */
   readSome(target: Uint8Array, start: number): Promise<number>;
   close(): Promise<void>;
 }
@@ -127,8 +127,14 @@ class StreamSource implements ByteSource {
     }
     return filled - start;
   }
-  readSome(target: Uint8Array, start: number): Promise<number> {
-    return this.read(target, start);
+  /** What came in one piece: a pipe may wait long for the next. */
+  async readSome(target: Uint8Array, start: number): Promise<number> {
+    while (this.rest.length === 0) {
+      const next = await this.chunks.next();
+      if (next.done) return 0;
+      this.rest = new Uint8Array(next.value);
+    }
+    return this.read(target.subarray(0, start + this.rest.length), start);
   }
   async close(): Promise<void> {
     this.stream.destroy();
