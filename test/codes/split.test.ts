@@ -5,7 +5,8 @@ import { type FramePlan, planFrames } from "../../src/codes/adapt.js";
 import { loadCode, splitId } from "../../src/codes/catalogue.js";
 import { syndrome as sparse } from "../../src/kernels/reference/ldpc.js";
 import { extendSyndrome, furtherChecks, missingRows } from "../../src/stages/reconcile/ldpc-further.js";
-import { executor, noisyPair } from "../reconcile/ldpc-pair.js";
+import { executor } from "../reconcile/ldpc-pair.js";
+import { noisyPair } from "../reconcile/noisy-pair.js";
 
 const plan = planFrames(2048, { qber: 0.05, profile: "single", largestFrame: 2048 });
 const rows = plan.m / plan.lifting;

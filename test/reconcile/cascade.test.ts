@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, it } from "vitest";
-import { BitString } from "../../src/bits.js";
+import type { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
@@ -10,30 +10,11 @@ import { reconcilePair } from "../../src/stages/reconcile/pair.js";
 import type { ReconcileOptions } from "../../src/stages/reconcile/types.js";
 import { type Executor, InlineExecutor, PoolExecutor } from "../../src/workers/executor.js";
 import type { JobInput } from "../../src/workers/jobs.js";
+import { entropy, noisyPair } from "./noisy-pair.js";
 
 const inline = new InlineExecutor();
 const pool = new PoolExecutor(2);
 afterAll(() => pool.close());
-
-function noisyPair(bits: number, qber: number, seed: number) {
-  let state = seed;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const [a, b] = [BitString.zeros(bits), BitString.zeros(bits)];
-  let errors = 0;
-  for (let i = 0; i < bits; i++) {
-    const bit = uniform() < 0.5 ? 1 : 0;
-    const wrong = uniform() < qber ? 1 : 0;
-    errors += wrong;
-    a.bytes[i >>> 3]! |= bit << (i & 7);
-    b.bytes[i >>> 3]! |= (bit ^ wrong) << (i & 7);
-  }
-  return { a, b, errors };
-}
 
 async function reconcile(
   a: BitString,
@@ -55,8 +36,6 @@ async function reconcile(
   expect(ledgers[0].entries).toEqual(ledgers[1].entries);
   return { atAlice, atBob, leaked: ledgers[1].total };
 }
-
-const entropy = (q: number) => -q * Math.log2(q) - (1 - q) * Math.log2(1 - q);
 
 describe("Cascade", () => {
   it.each([

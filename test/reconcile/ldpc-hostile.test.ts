@@ -4,7 +4,8 @@ import { loopbackPair } from "../../src/channel/loopback.js";
 import { ldpcReconciler } from "../../src/stages/reconcile/ldpc.js";
 import { reconcilePair } from "../../src/stages/reconcile/pair.js";
 import type { ReconcileOptions } from "../../src/stages/reconcile/types.js";
-import { contextOf, executor, noisyPair, reconcile, usual } from "./ldpc-pair.js";
+import { contextOf, executor, reconcile, usual } from "./ldpc-pair.js";
+import { noisyPair } from "./noisy-pair.js";
 
 const bits = 4096;
 const places = (...gaps: number[]) => ({ count: gaps.length, places: Uint8Array.from(gaps) });

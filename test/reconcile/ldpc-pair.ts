@@ -1,6 +1,6 @@
-/** Noisy pairs from a seed, and both ends of LDPC reconciliation over a wire that a test listens to. */
+/** Both ends of LDPC reconciliation over a wire that a test listens to. */
 import { expect } from "vitest";
-import { BitString } from "../../src/bits.js";
+import type { BitString } from "../../src/bits.js";
 import { loopbackPair, type Tap } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
@@ -9,26 +9,6 @@ import type { ReconcileOptions } from "../../src/stages/reconcile/types.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 
 export const executor = new InlineExecutor();
-
-export function noisyPair(bits: number, qber: number, seed: number) {
-  let state = seed;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const [a, b] = [BitString.zeros(bits), BitString.zeros(bits)];
-  let errors = 0;
-  for (let i = 0; i < bits; i++) {
-    const bit = uniform() < 0.5 ? 1 : 0;
-    const wrong = uniform() < qber ? 1 : 0;
-    errors += wrong;
-    a.bytes[i >>> 3]! |= bit << (i & 7);
-    b.bytes[i >>> 3]! |= (bit ^ wrong) << (i & 7);
-  }
-  return { a, b, errors };
-}
 
 export function contextOf(channel: ReturnType<typeof loopbackPair>["alice"], ledger = new LeakLedger()) {
   return { channel, executor, ledger, random: systemRandom };
@@ -48,5 +28,3 @@ export async function reconcile(a: BitString, b: BitString, options: Partial<Rec
   for (const count of ["frames", "framesFailed", "rounds"] as const) expect(atBob[count]).toBe(atAlice[count]);
   return { atAlice, atBob, leaked: ledgers[0].total };
 }
-
-export const entropy = (q: number) => (q <= 0 || q >= 1 ? 0 : -q * Math.log2(q) - (1 - q) * Math.log2(1 - q));

@@ -3,7 +3,8 @@
  * `npm test` takes coarse steps with few frames, QKD_SLOW steps of 0.1 %.
  */
 import { describe, expect, it } from "vitest";
-import { entropy, noisyPair, reconcile } from "./ldpc-pair.js";
+import { reconcile } from "./ldpc-pair.js";
+import { entropy, noisyPair } from "./noisy-pair.js";
 
 const slow = Boolean(process.env.QKD_SLOW);
 const permille = slow
