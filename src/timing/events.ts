@@ -20,6 +20,13 @@ export interface DetectorBatch {
 /** Steps back up to this are put right across batches; real instruments write a clock up to ~0.1 µs late. */
 const reorderPs = 1_000_000;
 
+/**
+ * A batch ends after so many events or so much clock time, whatever pieces the dump came in: what timing makes of it, and
+ * what it discloses, depends on the dump alone, also where it still grows; and nothing waits longer than that.
+ */
+const batchEvents = 16_384;
+const batchPs = 1e12;
+
 /** An end's events, with as much read ahead as acquisition asks for; nothing read ahead is lost. */
 export class EventStream {
   /** Events of named detectors read so far, the clock's left out. */
@@ -80,22 +87,24 @@ export class EventStream {
       index[channel] = i;
     });
     if (this.end.clockChannel) index[this.end.clockChannel.channel] = clockIndex;
-    for await (const { base, dt, channel, length, gapBefore } of events) {
-      const perCode = new Float64Array(256);
-      const kept = new Float64Array(length);
-      const detector = new Uint8Array(length);
-      let n = 0;
-      for (let i = 0; i < length; i++) {
-        const code = channel[i]!;
-        perCode[code]!++;
-        const at = index[code]!;
-        if (at < 0) continue;
-        kept[n] = dt[i]!;
-        detector[n++] = at;
+    let draft = new Draft(index);
+    let gap = false;
+    const take = (): DetectorBatch => {
+      this.count(draft.perCode, index);
+      const done = draft.batch(gap);
+      draft = new Draft(index);
+      gap = false;
+      return done;
+    };
+    for await (const batch of events) {
+      if (batch.gapBefore) {
+        if (draft.length > 0) yield take();
+        gap = true;
       }
-      this.count(perCode, index);
-      yield { base, dt: kept.subarray(0, n), detector: detector.subarray(0, n), gapBefore };
+      for (let from = draft.add(batch, 0); from < batch.length; from = draft.add(batch, from)) yield take();
     }
+    if (draft.length > 0) yield take();
+    else this.count(draft.perCode, index);
   }
 
   private count(perCode: Float64Array, index: Int16Array): void {
@@ -106,6 +115,48 @@ export class EventStream {
       else this.perIndex.set(at, (this.perIndex.get(at) ?? 0) + count);
       if (at >= 0 && at !== clockIndex) this.detections += count;
     });
+  }
+}
+
+class Draft {
+  length = 0;
+  readonly perCode = new Float64Array(256);
+  private base = 0n;
+  private readonly dt = new Float64Array(batchEvents);
+  private readonly detector = new Uint8Array(batchEvents);
+
+  constructor(private readonly index: Int16Array) {}
+
+  /** @returns the first event that belongs to the next batch, or the piece's length */
+  add({ base, dt, channel, length }: TagBatch, from: number): number {
+    const { index, perCode, detector } = this;
+    const own = this.dt;
+    let n = this.length;
+    let i = from;
+    if (n === 0) {
+      while (i < length && index[channel[i]!]! < 0) perCode[channel[i++]!]!++;
+      if (i === length) return length;
+      this.base = base + BigInt(Math.floor(dt[i]!));
+    }
+    const shift = Number(base - this.base);
+    for (; i < length; i++) {
+      const code = channel[i]!;
+      const at = index[code]!;
+      if (at >= 0) {
+        const t = shift + dt[i]!;
+        if (n === batchEvents || t >= batchPs) break;
+        own[n] = t;
+        detector[n++] = at;
+      }
+      perCode[code]!++;
+    }
+    this.length = n;
+    return i;
+  }
+
+  batch(gapBefore: boolean): DetectorBatch {
+    const { base, dt, detector, length } = this;
+    return { base, dt: dt.subarray(0, length), detector: detector.subarray(0, length), gapBefore };
   }
 }
 
