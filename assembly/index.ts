@@ -1,7 +1,7 @@
 // The module's exports and nothing else. One line a kernel file.
 export { xorInto } from "./bits";
 export { cascadeAliceAsk, cascadeAliceGo, cascadeAliceList, cascadeAliceOwed, cascadeAliceStart } from "./cascade/alice";
-export { cascadeBobAsk, cascadeBobLoad, cascadeBobStart, cascadeBobTake, cascadeBobWord } from "./cascade/bob";
+export { cascadeBobAsk, cascadeBobStart, cascadeBobTake } from "./cascade/bob";
 export { cascadeDeal, cascadeMix } from "./cascade/deal";
 export { cascadeTag, cascadeTagTable } from "./cascade/tag";
 export { fftForward, fftInverse, fftProduct } from "./fft";

@@ -1,10 +1,11 @@
 // Cascade, a block's bits to its frames and back: groups of 64 words are transposed, so that bits that lie together go to
 // words that are dealt like cards, to frames `stride` words apart. Eight words a frame at once: whole cache lines.
-import { transpose64 } from "./order";
+import { transpose64, wipeSquares } from "./order";
 
 /** Groups of 64 words transposed in place; its own inverse. */
 export function cascadeMix(words: usize, groups: u32): void {
   for (let g: u32 = 0; g < groups; g++) transpose64(words + (<usize>g << 9));
+  wipeSquares();
 }
 
 /** `rows` rounds of a card to each of `count` frames, or `back`. */

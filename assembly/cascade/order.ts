@@ -45,83 +45,159 @@ export function fromPass(order: Order, y: u32): u32 {
   return (a & ~63) | ((wordA - a) & 63);
 }
 
-/** Words at `source` (2^sourceShift bytes apart) into the pass's order (2^targetShift apart). `scratch`: 8·words + 512 bytes. */
-export function arrange(
-  order: Order,
-  source: usize,
-  sourceShift: u32,
-  target: usize,
-  targetShift: u32,
-  words: u32,
-  scratch: usize,
-): void {
+/** The frame's bits at `source` into the pass's order at `target`. `scratch`: 8·words bytes. */
+export function arrange(order: Order, source: usize, target: usize, words: u32, scratch: usize): void {
   if (order.kind == 0) {
-    for (let w: usize = 0; w < words; w++) store<u64>(target + (w << targetShift), load<u64>(source + (w << sourceShift)));
-    return;
-  }
-  if (order.kind == 2) {
+    memory.copy(target, source, <usize>words << 3);
+  } else if (order.kind == 2) {
     for (let w: u32 = 0; w < words; w++) {
       let bits: u64 = 0;
       for (let b: u32 = 0; b < 64; b++) {
         const x = at(order.d0, (w << 6) | b);
-        bits |= ((load<u64>(source + (<usize>(x >> 6) << sourceShift)) >> (x & 63)) & 1) << b;
+        bits |= ((load<u64>(source + (<usize>(x >> 6) << 3)) >> (x & 63)) & 1) << b;
       }
-      store<u64>(target + (<usize>w << targetShift), bits);
+      store<u64>(target + (<usize>w << 3), bits);
     }
-    return;
-  }
-  const block = scratch + (<usize>words << 3);
-  for (let g: u32 = 0; g < words; g += 64) {
-    const rows = scratch + (<usize>g << 3);
-    for (let i: u32 = 0; i < 64; i++) {
-      const d = at(order.d0, g + i);
-      store<u64>(rows + (i << 3), rotl<u64>(load<u64>(source + (<usize>(d >> 6) << sourceShift)), d & 63));
+  } else {
+    for (let g: u32 = 0; g < words; g += 64) {
+      gatherEights(source, order.d0 + (<usize>g << 2));
+      collectBytes(scratch + (<usize>g << 3));
     }
-    transpose64(rows);
-  }
-  for (let g: u32 = 0; g < words; g += 64) {
-    for (let i: u32 = 0; i < 64; i++) {
-      const d = at(order.d1, g + i);
-      store<u64>(block + (i << 3), rotl<u64>(load<u64>(scratch + (<usize>(d >> 6) << 3)), d & 63));
+    for (let g: u32 = 0; g < words; g += 64) {
+      gatherEights(scratch, order.d1 + (<usize>g << 2));
+      collectBytes(square);
+      for (let i: u32 = 0; i < 64; i++)
+        store<u64>(target + (<usize>at(order.e2, g + i) << 3), load<u64>(square + (<usize>i << 3)));
     }
-    transpose64(block);
-    for (let i: u32 = 0; i < 64; i++)
-      store<u64>(target + (<usize>at(order.e2, g + i) << targetShift), load<u64>(block + (i << 3)));
+    wipeSquares();
   }
 }
 
-/** 64 × 64 bits in place, by halving blocks (Hacker's Delight 7-3), two rows a vector. */
-export function transpose64(rows: usize): void {
-  exchange(rows, 32, 0x00000000ffffffff);
-  exchange(rows, 16, 0x0000ffff0000ffff);
-  exchange(rows, 8, 0x00ff00ff00ff00ff);
-  exchange(rows, 4, 0x0f0f0f0f0f0f0f0f);
-  exchange(rows, 2, 0x3333333333333333);
-  const mask = i64x2.splat(0x5555555555555555);
-  for (let k: usize = 0; k < 512; k += 32) {
-    const u = v128.load(rows + k);
-    const v = v128.load(rows + k, 16);
-    let even = i8x16.shuffle(u, v, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-    let odd = i8x16.shuffle(u, v, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-    const swap = v128.and(v128.xor(i64x2.shr_u(even, 1), odd), mask);
-    even = v128.xor(even, i64x2.shl(swap, 1));
-    odd = v128.xor(odd, swap);
-    v128.store(rows + k, i8x16.shuffle(even, odd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-    v128.store(rows + k, i8x16.shuffle(even, odd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 16);
+// 64 × 64 bits are transposed in two steps: in each group of eight rows the eight 8 × 8 blocks by halving (Hacker's Delight
+// 7-3), then bytes: byte b of group a to byte a of group b.
+
+/** Groups of eight rows whose blocks are transposed; then the whole. */
+const eights = memory.data(512, 16);
+const square = memory.data(512, 16);
+
+/** The last that was transposed is the frame's. */
+export function wipeSquares(): void {
+  memory.fill(eights, 0, 512);
+  memory.fill(square, 0, 512);
+}
+
+/** 64 × 64 bits in place; `wipeSquares` after the last. */
+export function transpose64(words: usize): void {
+  for (let a: usize = 0; a < 512; a += 64) {
+    const at = words + a;
+    const x = v128.load(at), y = v128.load(at, 16), z = v128.load(at, 32), w = v128.load(at, 48);
+    transposeBlocks(eights + a, low(x, y), high(x, y), low(z, w), high(z, w));
+  }
+  collectBytes(words);
+}
+
+/** The same of 64 words that `table` names, each rotated by its amount. */
+@inline
+function gatherEights(source: usize, table: usize): void {
+  for (let a: usize = 0; a < 512; a += 64) {
+    const entry = table + (a >> 1);
+    transposeBlocks(
+      eights + a,
+      two(rotated(source, load<u32>(entry)), rotated(source, load<u32>(entry, 8))),
+      two(rotated(source, load<u32>(entry, 4)), rotated(source, load<u32>(entry, 12))),
+      two(rotated(source, load<u32>(entry, 16)), rotated(source, load<u32>(entry, 24))),
+      two(rotated(source, load<u32>(entry, 20)), rotated(source, load<u32>(entry, 28))),
+    );
   }
 }
 
 @inline
-function exchange(rows: usize, distance: usize, low: u64): void {
-  const mask = i64x2.splat(<i64>low);
-  for (let k: usize = 0; k < 64; k += 2 * distance)
-    for (let i: usize = 0; i < distance; i += 2) {
-      const a = rows + ((k + i) << 3);
-      const b = a + (distance << 3);
-      const x = v128.load(a);
-      const y = v128.load(b);
-      const swap = v128.and(v128.xor(i64x2.shr_u(x, <i32>distance), y), mask);
-      v128.store(a, v128.xor(x, i64x2.shl(swap, <i32>distance)));
-      v128.store(b, v128.xor(y, swap));
-    }
+function rotated(source: usize, entry: u32): u64 {
+  return rotl<u64>(load<u64>(source + (<usize>(entry >> 6) << 3)), entry & 63);
+}
+
+@inline
+function two(first: u64, second: u64): v128 {
+  return i64x2.replace_lane(i64x2.splat(<i64>first), 1, <i64>second);
+}
+
+@inline
+function low(x: v128, y: v128): v128 {
+  return i8x16.shuffle(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+
+@inline
+function high(x: v128, y: v128): v128 {
+  return i8x16.shuffle(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+
+/** Rows 0 and 2, 1 and 3, 4 and 6, 5 and 7. */
+@inline
+function transposeBlocks(out: usize, even: v128, odd: v128, even4: v128, odd4: v128): void {
+  const by4 = i64x2.splat(0x0f0f0f0f0f0f0f0f);
+  let swap = v128.and(v128.xor(i64x2.shr_u(even, 4), even4), by4);
+  even = v128.xor(even, i64x2.shl(swap, 4));
+  even4 = v128.xor(even4, swap);
+  swap = v128.and(v128.xor(i64x2.shr_u(odd, 4), odd4), by4);
+  odd = v128.xor(odd, i64x2.shl(swap, 4));
+  odd4 = v128.xor(odd4, swap);
+  const by1 = i64x2.splat(0x5555555555555555);
+  swap = v128.and(v128.xor(i64x2.shr_u(even, 1), odd), by1);
+  even = v128.xor(even, i64x2.shl(swap, 1));
+  odd = v128.xor(odd, swap);
+  swap = v128.and(v128.xor(i64x2.shr_u(even4, 1), odd4), by1);
+  even4 = v128.xor(even4, i64x2.shl(swap, 1));
+  odd4 = v128.xor(odd4, swap);
+  const by2 = i64x2.splat(0x3333333333333333);
+  let first = low(even, odd);
+  let second = high(even, odd);
+  swap = v128.and(v128.xor(i64x2.shr_u(first, 2), second), by2);
+  v128.store(out, v128.xor(first, i64x2.shl(swap, 2)));
+  v128.store(out, v128.xor(second, swap), 16);
+  first = low(even4, odd4);
+  second = high(even4, odd4);
+  swap = v128.and(v128.xor(i64x2.shr_u(first, 2), second), by2);
+  v128.store(out, v128.xor(first, i64x2.shl(swap, 2)), 32);
+  v128.store(out, v128.xor(second, swap), 48);
+}
+
+@inline
+function lowBytes(x: v128, y: v128): v128 {
+  return i8x16.shuffle(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+@inline
+function highBytes(x: v128, y: v128): v128 {
+  return i8x16.shuffle(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/** Byte b of group a's row r to byte a of row 8·b + r. */
+function collectBytes(to: usize): void {
+  for (let pair: usize = 0; pair < 64; pair += 16) {
+    const at = eights + pair;
+    const g0 = v128.load(at), g1 = v128.load(at, 64), g2 = v128.load(at, 128), g3 = v128.load(at, 192);
+    const g4 = v128.load(at, 256), g5 = v128.load(at, 320), g6 = v128.load(at, 384), g7 = v128.load(at, 448);
+    collectRow(to + pair, lowBytes(g0, g4), lowBytes(g1, g5), lowBytes(g2, g6), lowBytes(g3, g7));
+    collectRow(to + pair + 8, highBytes(g0, g4), highBytes(g1, g5), highBytes(g2, g6), highBytes(g3, g7));
+  }
+}
+
+@inline
+function collectRow(to: usize, by04: v128, by15: v128, by26: v128, by37: v128): void {
+  let evens = lowBytes(by04, by26);
+  let odds = lowBytes(by15, by37);
+  let both = lowBytes(evens, odds);
+  v128.store64_lane(to, both, 0);
+  v128.store64_lane(to, both, 1, 64);
+  both = highBytes(evens, odds);
+  v128.store64_lane(to, both, 0, 128);
+  v128.store64_lane(to, both, 1, 192);
+  evens = highBytes(by04, by26);
+  odds = highBytes(by15, by37);
+  both = lowBytes(evens, odds);
+  v128.store64_lane(to, both, 0, 256);
+  v128.store64_lane(to, both, 1, 320);
+  both = highBytes(evens, odds);
+  v128.store64_lane(to, both, 0, 384);
+  v128.store64_lane(to, both, 1, 448);
 }

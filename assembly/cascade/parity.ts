@@ -3,15 +3,13 @@
 const steps = memory.data(64, 8);
 
 /** Parities of all blocks of 2^level bits, packed; `out` has room for whole 64-bit words. About 3 ops a word and step. */
-export function blockParities(data: usize, shift: u32, words: u32, level: u32, out: usize): void {
+export function blockParities(bits: usize, words: u32, level: u32, out: usize): void {
   let packed: u64 = 0;
   let filled: u32 = 0;
   if (level >= 6) {
-    const size: u32 = 1 << (level - 6);
-    for (let w: u32 = 0; w < words; w += size) {
-      let sum: u64 = 0;
-      for (let i: u32 = 0; i < size; i++) sum ^= load<u64>(data + (<usize>(w + i) << shift));
-      packed |= (popcnt(sum) & 1) << filled;
+    const size = <usize>1 << (level - 3);
+    for (let at = bits, end = bits + (<usize>words << 3); at < end; at += size) {
+      packed |= (popcnt(sumOf(at, level)) & 1) << filled;
       if (++filled == 64) {
         store<u64>(out, packed);
         out += 8;
@@ -23,7 +21,7 @@ export function blockParities(data: usize, shift: u32, words: u32, level: u32, o
     const each: u32 = 64 >> level;
     compressSteps(level);
     for (let w: u32 = 0; w < words; w++) {
-      let x = load<u64>(data + (<usize>w << shift));
+      let x = load<u64>(bits + (<usize>w << 3));
       for (let j: u32 = 0; j < level; j++) x ^= x >> (1 << j);
       packed |= compress(x, level) << filled;
       filled += each;
@@ -56,25 +54,33 @@ function compress(bits: u64, level: u32): u64 {
   return x;
 }
 
+/** XOR of the 2^(level − 6) words from `first` on. */
+@inline
+function sumOf(first: usize, level: u32): u64 {
+  if (level == 6) return load<u64>(first);
+  let sum = v128.load(first);
+  for (let at = first + 16, end = first + (<usize>1 << (level - 3)); at < end; at += 16)
+    sum = v128.xor(sum, v128.load(at));
+  return i64x2.extract_lane(sum, 0) ^ i64x2.extract_lane(sum, 1);
+}
+
 /** Parity of the 2^level bits from `start`, a multiple of their number. */
 @inline
-export function parity(data: usize, shift: u32, start: u32, level: u32): u32 {
-  const first = data + (<usize>(start >> 6) << shift);
+export function parity(bits: usize, start: u32, level: u32): u32 {
+  const first = bits + (<usize>(start >> 6) << 3);
   if (level < 6) return <u32>popcnt((load<u64>(first) >> (start & 63)) & (((<u64>1) << ((<u64>1) << level)) - 1)) & 1;
-  let sum: u64 = 0;
-  for (let i: usize = 0; i < <usize>1 << (level - 6); i++) sum ^= load<u64>(first + (i << shift));
-  return <u32>popcnt(sum) & 1;
+  return <u32>popcnt(sumOf(first, level)) & 1;
 }
 
 /** Bit j: parity of the bits whose index in the leaf has bit j set; of two words that differ in one bit, its index. */
-export function indexParities(data: usize, shift: u32, start: u32, level: u32): u32 {
-  const first = data + (<usize>(start >> 6) << shift);
+export function indexParities(bits: usize, start: u32, level: u32): u32 {
+  const first = bits + (<usize>(start >> 6) << 3);
   let low: u64 = 0;
   let high: u32 = 0;
   if (level < 6) low = (load<u64>(first) >> (start & 63)) & (((<u64>1) << ((<u64>1) << level)) - 1);
   else
     for (let i: u32 = 0; i < <u32>1 << (level - 6); i++) {
-      const word = load<u64>(first + (<usize>i << shift));
+      const word = load<u64>(first + (<usize>i << 3));
       low ^= word;
       high ^= i & -(<u32>popcnt(word) & 1);
     }

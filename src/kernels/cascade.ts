@@ -10,8 +10,8 @@ import type { AliceHalf, Answer, BobHalf, FrameShape, Request } from "./cascade-
 import type { CascadeOrders } from "./cascade-order.js";
 import { borrowInstance, returnInstance } from "./idle.js";
 
-const passBytes = 16;
-const headerBytes = 64;
+const passBytes = 32;
+const headerBytes = 128;
 const mostPasses = 12;
 const orderBytes = 28;
 /** Leaves searched together in the shortest frames; in longer ones at most a 512th of their bits (cascadeParameters). */
@@ -29,18 +29,21 @@ const at = {
   together: 8,
   capacity: 12,
   failed: 20,
-  list: 24,
-  asks: 36,
-  answerBits: 44,
-  units: 48,
+  starts: 32,
+  windows: 36,
+  asks: 52,
+  answerBits: 60,
 } as const;
+/** So many corrections are made before a queue is found to be full. */
+const atOnce = 32;
 
 interface Slot {
   readonly frame: number;
-  readonly list: number;
-  readonly passData: number[];
-  readonly queues: number[];
+  readonly starts: number;
+  readonly windows: number;
   readonly asks: number;
+  /** Of each pass that has ever begun here: bits, and Bob's records, filled, shots, queue. */
+  readonly passes: (readonly number[])[];
 }
 
 /** All frames of one length at one end. */
@@ -54,8 +57,8 @@ export class CascadeKernel {
   readonly output: number;
   readonly scratch: number;
   readonly found: number;
-  private readonly units: number;
   private readonly table: number;
+  private tableOf = -1n;
   private readonly ioBytes: number;
   private words32 = new Uint32Array(0);
 
@@ -68,9 +71,8 @@ export class CascadeKernel {
     this.ioBytes = shape.capacity * 4 + shape.length / 8 + 64;
     this.input = this.wasm.hold(this.ioBytes);
     this.output = this.wasm.hold(this.ioBytes);
-    this.scratch = this.wasm.hold(shape.length / 8 + 512);
+    this.scratch = this.wasm.hold(shape.length / 8);
     this.found = this.wasm.hold(shape.capacity * 8);
-    this.units = this.wasm.hold(side === "bob" ? shape.capacity * 8 : 8);
     this.table = this.wasm.hold(2048 * 8);
   }
 
@@ -112,41 +114,38 @@ export class CascadeKernel {
       [at.words, words],
       [at.together, together],
       [at.capacity, shape.capacity],
-      [at.list, slot.list],
+      [at.starts, slot.starts],
+      [at.windows, slot.windows],
       [at.asks, slot.asks],
-      [at.units, this.units],
     ] as const)
       view.setUint32(frame + field, value, true);
     return slot;
   }
 
   private make(): Slot {
-    const frame = this.wasm.hold(headerBytes + mostPasses * passBytes);
-    const { capacity } = this.shape;
+    const { capacity, length } = this.shape;
     const bob = this.side === "bob";
     return {
-      frame,
-      list: this.wasm.hold(capacity * (bob ? 12 : 8)),
-      asks: this.wasm.hold(bob ? Math.max(mostTogether, this.shape.length / 512) * 4 : 8),
-      passData: [],
-      queues: [],
+      frame: this.wasm.hold(headerBytes + mostPasses * passBytes),
+      starts: this.wasm.hold(capacity * 4),
+      windows: bob ? this.wasm.hold(capacity * 8) : 0,
+      asks: bob ? this.wasm.hold(Math.max(mostTogether, length / 512) * 4) : 0,
+      passes: [],
     };
   }
 
-  /** Memory and order of the frame's next pass. */
-  begin(slot: Slot, pass: number): void {
+  /** Memory and order of the frame's next pass. @returns where its bits lie */
+  begin(slot: Slot, pass: number): number {
+    const { words, wasm } = this;
     const bob = this.side === "bob";
-    if (slot.passData[pass] === undefined) {
-      slot.passData[pass] = this.wasm.hold(this.words * (bob ? 32 : 8));
-      if (bob) slot.queues[pass] = this.wasm.hold(this.shape.capacity * 4);
-    }
+    const books = bob ? [16 * (words + 1), 8 * ((words >>> 6) + 1), 8 * words, 4 * (this.shape.capacity + atOnce)] : [];
+    slot.passes[pass] ??= [8 * words, ...books].map((bytes) => wasm.hold(bytes));
+    const [bits = 0, ...own] = slot.passes[pass];
     const order = this.order(pass);
     const view = this.fields();
     const address = slot.frame + headerBytes + pass * passBytes;
-    view.setUint32(address, slot.passData[pass]!, true);
-    view.setUint32(address + 4, order, true);
-    view.setUint32(address + 8, slot.queues[pass] ?? 0, true);
-    view.setUint32(address + 12, 0, true);
+    for (const [i, value] of [bits, order, ...own, 0].entries()) view.setUint32(address + 4 * i, value, true);
+    return bits;
   }
 
   private order(pass: number): number {
@@ -171,11 +170,13 @@ export class CascadeKernel {
     return address;
   }
 
-  tag(data: number, shift: number, key: Uint8Array): Uint8Array {
+  tag(data: number, key: Uint8Array): Uint8Array {
     const { exports } = this.wasm;
-    exports.cascadeTagTable(new DataView(key.buffer, key.byteOffset, 8).getBigUint64(0, true), this.table);
+    const number = new DataView(key.buffer, key.byteOffset, 8).getBigUint64(0, true);
+    if (number !== this.tableOf) exports.cascadeTagTable(number, this.table);
+    this.tableOf = number;
     const out = new Uint8Array(8);
-    const tag = exports.cascadeTag(data, shift, this.words, this.table);
+    const tag = exports.cascadeTag(number, data, this.words, this.table);
     new DataView(out.buffer).setBigUint64(0, BigInt.asUintN(64, tag), true);
     return out;
   }
@@ -199,13 +200,16 @@ export class CascadeKernel {
 
 abstract class KernelHalf {
   private released = false;
+  /** The frame as it came. */
+  private readonly bits: number;
   constructor(
     protected readonly kernel: CascadeKernel,
     protected readonly slot: Slot,
     readonly length: number,
-    private readonly shift: number,
+    word: Uint8Array,
   ) {
-    kernel.begin(slot, 0);
+    this.bits = kernel.begin(slot, 0);
+    kernel.wasm.u8.set(word, this.bits);
   }
 
   get passes(): number {
@@ -217,7 +221,11 @@ abstract class KernelHalf {
   }
 
   tag(key: Uint8Array): Uint8Array {
-    return this.kernel.tag(this.slot.passData[0]!, this.shift, key);
+    return this.kernel.tag(this.bits, key);
+  }
+
+  word(): Uint8Array {
+    return this.kernel.view(this.bits, this.length / 8);
   }
 
   zeroise(): void {
@@ -227,11 +235,6 @@ abstract class KernelHalf {
 }
 
 class KernelAlice extends KernelHalf implements AliceHalf {
-  constructor(kernel: CascadeKernel, slot: Slot, length: number, word: Uint8Array) {
-    super(kernel, slot, length, 3);
-    kernel.wasm.u8.set(word, slot.passData[0]!);
-  }
-
   start(level: number): Answer {
     this.nextPass();
     const { wasm, output, scratch } = this.kernel;
@@ -263,10 +266,6 @@ class KernelAlice extends KernelHalf implements AliceHalf {
     return this.answer(wasm.exports.cascadeAliceAsk(this.slot.frame, input, requests.length >>> 2, output));
   }
 
-  word(): Uint8Array {
-    return this.kernel.view(this.slot.passData[0]!, this.length / 8);
-  }
-
   private answer(bits: number): Answer;
   private answer(bits: number): Answer | undefined {
     return bits < 0 ? undefined : { bits, bytes: this.kernel.view(this.kernel.output, (bits + 7) >>> 3) };
@@ -274,11 +273,6 @@ class KernelAlice extends KernelHalf implements AliceHalf {
 }
 
 class KernelBob extends KernelHalf implements BobHalf {
-  constructor(kernel: CascadeKernel, slot: Slot, length: number, word: Uint8Array) {
-    super(kernel, slot, length, 5);
-    kernel.wasm.exports.cascadeBobLoad(slot.frame, kernel.put(word));
-  }
-
   get failed(): boolean {
     return this.kernel.word32(this.slot.frame + at.failed) !== 0;
   }
@@ -291,7 +285,8 @@ class KernelBob extends KernelHalf implements BobHalf {
   }
 
   next(): Request {
-    const asked = this.kernel.wasm.exports.cascadeBobAsk(this.slot.frame, this.kernel.output) >>> 0;
+    const { wasm, output, found } = this.kernel;
+    const asked = wasm.exports.cascadeBobAsk(this.slot.frame, output, found) >>> 0;
     const count = asked >>> 2;
     const kind = asking[asked & 3]!;
     if (kind === "none") return nothing;
@@ -302,13 +297,5 @@ class KernelBob extends KernelHalf implements BobHalf {
   take(answers: Uint8Array): void {
     const { wasm, found, output } = this.kernel;
     wasm.exports.cascadeBobTake(this.slot.frame, this.kernel.put(answers), found, output);
-  }
-
-  word(): Uint8Array {
-    const { wasm, output } = this.kernel;
-    wasm.exports.cascadeBobWord(this.slot.frame, output);
-    const word = wasm.u8.slice(output, output + this.length / 8);
-    wasm.u8.fill(0, output, output + word.length);
-    return word;
   }
 }

@@ -7,14 +7,12 @@ export interface WasmExports {
   cascadeAliceList(frame: number, requests: number, count: number, out: number): number;
   cascadeAliceOwed(frame: number): number;
   cascadeAliceStart(frame: number, level: number, out: number, scratch: number): void;
-  cascadeBobAsk(frame: number, out: number): number;
-  cascadeBobLoad(frame: number, source: number): void;
+  cascadeBobAsk(frame: number, out: number, found: number): number;
   cascadeBobStart(frame: number, level: number, answers: number, mine: number, scratch: number): void;
   cascadeBobTake(frame: number, answers: number, found: number, out: number): void;
-  cascadeBobWord(frame: number, out: number): void;
   cascadeDeal(block: number, frames: number, stride: number, count: number, rows: number, back: boolean): void;
   cascadeMix(words: number, groups: number): void;
-  cascadeTag(data: number, shift: number, words: number, table: number): bigint;
+  cascadeTag(key: bigint, data: number, words: number, table: number): bigint;
   cascadeTagTable(key: bigint, table: number): void;
   fftForward(data: number, length: number, twiddles: number): void;
   fftInverse(data: number, length: number, twiddles: number): void;

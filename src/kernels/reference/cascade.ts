@@ -100,7 +100,13 @@ export class CascadeAlice implements AliceHalf {
     this.listed = [];
     const leaves = read(requests);
     if (leaves.length > this.shape.capacity) return undefined;
-    const right = leaves.every((leaf) => !leaf.shot && leaf.pass === leaves[0]!.pass && this.holds(leaf));
+    const right = leaves.every(
+      (leaf, i) =>
+        !leaf.shot &&
+        leaf.pass === leaves[0]!.pass &&
+        leaf.level <= (leaves[i - 1]?.level ?? leaf.level) &&
+        this.holds(leaf),
+    );
     if (!right) return undefined;
     this.listed = leaves;
     return this.leftHalves();
@@ -187,11 +193,10 @@ interface Leaf {
 export class CascadeBob implements BobHalf {
   private readonly started: Pass[] = [];
   private readonly bits: Uint8Array;
-  /** Leaves of one pass that are searched alone, to the end; no longer odd in its books. */
+  /** Leaves of one pass that are searched alone, to the end, longest first; no longer odd in its books. */
   private alone: Leaf[] = [];
   private directions: number[] = [];
   private together: (Leaf & { readonly oneShot: boolean })[] = [];
-  private units: { pass: Pass; start: number }[] = [];
   private corrections = 0;
   failed = false;
 
@@ -223,7 +228,7 @@ export class CascadeBob implements BobHalf {
       pass.bounds[start] = 1;
       if (parityOf(bits, start, 2 ** level) === theirs[block]) continue;
       pass.odd[start] = 1;
-      this.push(pass, start);
+      pass.queue.push(start);
     }
     this.started.push(pass);
   }
@@ -231,13 +236,15 @@ export class CascadeBob implements BobHalf {
   next(): Request {
     if (this.alone.length > 0) return { kind: "go", bytes: pack(this.directions), answerBits: this.directions.length };
     this.correctUnits();
-    for (const pass of this.started) pass.queue = [...new Set(pass.queue)].filter((start) => pass.odd[start]);
-    const open = this.started.reduce((sum, { queue }) => sum + queue.length, 0);
+    const open = this.started.reduce((sum, pass) => sum + oddOf(pass).length, 0);
     if (open === 0 || this.failed) return { kind: "none", bytes: new Uint8Array(0), answerBits: 0 };
     if (open > this.togetherBelow) {
-      const index = this.started.findIndex(({ queue }) => queue.length > 0);
+      const index = this.started.findIndex((pass) => oddOf(pass).length > 0);
+      for (const pass of this.started.slice(0, index + 1)) pass.queue = oddOf(pass);
       const pass = this.started[index]!;
-      this.alone = pass.queue.map((start) => ({ pass: index, start, level: this.levelOf(pass, start) }));
+      this.alone = pass.queue
+        .map((start) => ({ pass: index, start, level: this.levelOf(pass, start) }))
+        .sort((a, b) => b.level - a.level);
       pass.queue = [];
       for (const { start } of this.alone) pass.odd[start] = 0;
       return {
@@ -246,6 +253,7 @@ export class CascadeBob implements BobHalf {
         answerBits: this.alone.length,
       };
     }
+    for (const pass of this.started) pass.queue = oddOf(pass);
     this.together = this.started.flatMap((pass, index) =>
       pass.queue.map((start) => {
         const level = this.levelOf(pass, start);
@@ -320,12 +328,17 @@ export class CascadeBob implements BobHalf {
 
   /** Leaves of one bit that are odd name their error; contradicting answers would go round for ever. */
   private correctUnits(): void {
-    for (let i = 0; i < this.units.length && !this.failed; i++) {
-      const { pass, start } = this.units[i]!;
-      if (pass.odd[start]) this.correct(pass.from[start]!);
-      if (this.corrections > this.length / 2) this.failed = true;
+    for (let found = true; found && !this.failed; ) {
+      found = false;
+      for (const pass of this.started)
+        for (let i = 0; i < pass.queue.length && !this.failed; i++) {
+          const start = pass.queue[i]!;
+          if (!pass.odd[start] || this.levelOf(pass, start) > 0) continue;
+          this.correct(pass.from[start]!);
+          if (this.corrections > this.length / 2) this.failed = true;
+          found = true;
+        }
     }
-    this.units = [];
   }
 
   /** @param own pass whose leaf is out of the books already */
@@ -343,15 +356,8 @@ export class CascadeBob implements BobHalf {
     let start = y;
     while (!pass.bounds[start]) start--;
     pass.odd[start]! ^= 1;
-    if (!pass.odd[start]) return;
-    if (this.levelOf(pass, start) > 0) this.push(pass, start);
-    else if (this.units.length >= this.shape.capacity) this.failed = true;
-    else this.units.push({ pass, start });
-  }
-
-  private push(pass: Pass, start: number): void {
-    if (pass.queue.length >= this.shape.capacity) this.failed = true;
-    else pass.queue.push(start);
+    if (pass.odd[start]) pass.queue.push(start);
+    if (pass.queue.length > this.shape.capacity) this.failed = true;
   }
 
   private levelOf(pass: Pass, start: number): number {
@@ -373,6 +379,11 @@ export class CascadeBob implements BobHalf {
       pass.odd.fill(0);
     }
   }
+}
+
+/** What is odd of the queue, once. */
+function oddOf({ queue, odd }: Pass): number[] {
+  return [...new Set(queue)].filter((start) => odd[start]);
 }
 
 function bitOf(bytes: Uint8Array, i: number): number {

@@ -66,7 +66,7 @@ export class BobWave {
       if (search.next === operation.closed) continue;
       const revealed = this.digest(search, reader, tagKey, spent);
       if (search.next === operation.closed) {
-        ended.push({ at, word: revealed ?? search.half.word() });
+        ended.push({ at, word: revealed ?? search.half.word().slice() });
         search.half.zeroise();
       }
       // A frame that was shown is closed at both ends; one that closes by its tag is said to be closed once.
