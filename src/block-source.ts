@@ -114,6 +114,7 @@ function pulseClock(lock: BobPulses, link: Link): ClockReport {
     offsetPs: String(mean.anchor + BigInt(whole)),
     referencePs: "0",
     driftPpb: mean.driftOf(link.source!.pulsePeriodPs) * 1e9,
+    ...mean.trackOf(link.source!.pulsePeriodPs),
   };
 }
 
@@ -154,11 +155,12 @@ async function lockPairs(role: Role, channel: BlockChannel, link: Link, data: Ow
 }
 
 function pairClock(lock: PairLock, linker: PairLinker | undefined): ClockReport {
-  const mean = linker?.meanClock() ?? { offset: 0, drift: 0 };
+  const { offset, drift, ...followed } = linker?.meanClock() ?? { offset: 0, drift: 0 };
   return {
-    offsetPs: String(lock.offset + BigInt(Math.round(mean.offset))),
+    offsetPs: String(lock.offset + BigInt(Math.round(offset))),
     referencePs: String(lock.reference),
-    driftPpb: (lock.drift + mean.drift) * 1e9,
+    driftPpb: (lock.drift + drift) * 1e9,
+    ...followed,
   };
 }
 

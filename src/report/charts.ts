@@ -1,9 +1,10 @@
 /** The pictures of a run: each takes its part of the model and answers title, SVG, and the words that say the same. */
 import { entropy } from "../security/index.js";
+import type { ClockReport } from "../timing/types.js";
 import { axis, draw, full, grid, half, legend } from "./chart.js";
 import { percent, power, short, tick, whole } from "./format.js";
 import { leastEfficiency } from "./limit.js";
-import type { ReportBlock, ReportClock, ReportEpsilon, ReportModel, ReportRate, ReportTiming } from "./model.js";
+import type { ReportBlock, ReportEpsilon, ReportModel, ReportRate, ReportTiming } from "./model.js";
 import { alarm, faint, gate, ink, series } from "./theme.js";
 
 export interface Picture {
@@ -221,7 +222,7 @@ function gateMark(from: number, to: number): Record<string, unknown> {
   };
 }
 
-export function offsetPicture(track: NonNullable<ReportClock["track"]>, clock: ReportClock): Picture {
+export function offsetPicture(track: NonNullable<ClockReport["track"]>, clock: ClockReport): Picture {
   const svg = draw(
     "offset",
     {

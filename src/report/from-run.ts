@@ -12,7 +12,6 @@ interface Gate {
   readonly binPs: number;
   readonly histogram: readonly (readonly number[])[];
   readonly background: number;
-  readonly track: readonly { seconds: number; offsetPs: number }[];
 }
 
 export function reportModel(link: Link, report: DistillReport): ReportModel {
@@ -60,14 +59,7 @@ export function reportModel(link: Link, report: DistillReport): ReportModel {
       ...(row.reason ? { reason: row.reason } : {}),
     })),
     ...(gate ? { timing: timingOf(link, gate) } : {}),
-    ...(clock
-      ? {
-          clock: {
-            ...clock,
-            ...(gate ? { track: gate.track.map(({ seconds, offsetPs }) => ({ seconds, residualPs: offsetPs })) } : {}),
-          },
-        }
-      : {}),
+    ...(clock ? { clock } : {}),
     waterfall: [
       ...(report.detections.bob === undefined ? [] : [{ step: "Bob's detections", left: report.detections.bob }]),
       { step: "sifted", left: report.siftedBits },
@@ -85,7 +77,7 @@ export function reportModel(link: Link, report: DistillReport): ReportModel {
   };
 }
 
-/** Histograms of all blocks added, the track of the last. */
+/** Histograms of all blocks added. */
 function gateOf(blocks: readonly BlockRow[]): Gate | undefined {
   const gates = blocks.map((row) => row.gate as Gate | undefined).filter((gate) => gate !== undefined);
   const last = gates[gates.length - 1];

@@ -4,6 +4,8 @@
  * Times are picoseconds unless a name says seconds; rates are per second.
  */
 
+import type { ClockReport } from "../timing/types.js";
+
 export interface ReportModel {
   readonly link: string;
   readonly protocol: string;
@@ -31,7 +33,7 @@ export interface ReportModel {
   readonly qberLimit?: number;
   /** One histogram of arrival times (modulo pulse or against the partner) a detector. */
   readonly timing?: ReportTiming;
-  readonly clock?: ReportClock;
+  readonly clock?: ClockReport;
   /** From detections to secret bits, in order: each step what is left after it. */
   readonly waterfall?: readonly { readonly step: string; readonly left: number; readonly note?: string }[];
   /** Leak ledger summed by reason, bits. */
@@ -100,14 +102,6 @@ export interface ReportTiming {
     /** Delay against the first detector, taken out of the counts. */
     readonly delayPs?: number;
   }[];
-}
-
-export interface ReportClock {
-  readonly offsetPs: string;
-  readonly referencePs?: string;
-  readonly driftPpb: number;
-  /** What remains of the offset after the mean offset and drift. */
-  readonly track?: readonly { readonly seconds: number; readonly residualPs: number }[];
 }
 
 export interface ReportEpsilon {

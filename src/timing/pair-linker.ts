@@ -4,6 +4,7 @@
  */
 import { ClockFilter, type ClockSigmas } from "./clock-filter.js";
 import { followedOffsets, type Knot, PairFollower } from "./pair-follow.js";
+import { type TrackPoint, thin, trackReport } from "./track.js";
 import type { GateStatistics } from "./types.js";
 
 export interface LinkedSlots {
@@ -46,7 +47,7 @@ export class PairLinker {
   private readonly fit = new Float64Array(5);
   private follower: PairFollower | undefined;
   private follows = 0;
-  private readonly track: { seconds: number; offsetPs: number }[] = [];
+  private readonly track: TrackPoint[] = [];
 
   constructor(private readonly halfWidth: number) {}
 
@@ -107,7 +108,8 @@ export class PairLinker {
       }
     }
     close();
-    for (const { at, offset } of knots) this.track.push({ seconds: (at + sinceReference) / 1e12, offsetPs: offset });
+    for (const { at, offset } of knots) this.track.push({ at: at + sinceReference, offsetPs: offset });
+    thin(this.track);
     const accidentals = shiftsPs.reduce((total, shift) => total + countPairs(expected, bob, shift, halfWidth), 0);
     const gate: GateStatistics = {
       halfWidthPs: halfWidth,
@@ -116,7 +118,6 @@ export class PairLinker {
       inside: pairs,
       outside: 0,
       background: accidentals / shiftsPs.length,
-      track: thinned(this.track),
     };
     return {
       slots,
@@ -132,11 +133,12 @@ export class PairLinker {
   }
 
   /** What the pairs so far say against the lock: offset at its reference, ps, and drift. */
-  meanClock(): { offset: number; drift: number } {
+  meanClock() {
     const [n, sx, sy, sxx, sxy] = this.fit as unknown as [number, number, number, number, number];
     const spread = n * sxx - sx * sx;
     const drift = spread > 0 ? (n * sxy - sx * sy) / spread : 0;
-    return { offset: n > 0 ? (sy - drift * sx) / n : 0, drift };
+    const line = { offset: n > 0 ? (sy - drift * sx) / n : 0, drift };
+    return { ...line, ...trackReport(this.track, line) };
   }
 
   private follow(alice: Float64Array, line: Float64Array, bob: Float64Array, clock: BlockClock, since: number) {
@@ -170,9 +172,4 @@ function countPairs(expected: Float64Array, bob: Float64Array, shift: number, ha
     pairs += high - low;
   }
   return pairs;
-}
-
-function thinned<T>(list: readonly T[], limit = 400): T[] {
-  const step = Math.max(1, Math.ceil(list.length / limit));
-  return list.filter((_, i) => i % step === 0);
 }

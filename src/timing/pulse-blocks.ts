@@ -22,7 +22,6 @@ export interface PulseBlock {
   readonly gate: GateStatistics;
   /** Where slots of another stretch begin, whose numbers may be off by a common shift. */
   readonly stretches: readonly BlockStretch[];
-  readonly tracker: PulseTracker;
 }
 
 export interface BlockStretch {
@@ -155,7 +154,6 @@ class Draft {
       vetoed: this.vetoed.subarray(0, length),
       gate: tracker.statistics(),
       stretches,
-      tracker,
     };
   }
 

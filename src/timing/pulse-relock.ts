@@ -62,13 +62,12 @@ export async function numberAsBob(
     stretch.shift ??= shifts[i] ?? undefined;
   });
   const { slots, kept } = renumbered(block, open, shifts, link);
-  const { clicks, vetoed, gate, tracker } = block;
+  const { clicks, vetoed } = block;
   return {
     ...block,
     slots,
     clicks: Uint8Array.from(kept, (i) => clicks[i]!),
     vetoed: Uint8Array.from(kept, (i) => vetoed[i]!),
-    gate: { ...gate, track: tracker.trackPoints() },
   };
 }
 

@@ -8,6 +8,7 @@ import { ClockFilter, offsetAt } from "./clock-filter.js";
 import type { DetectorBatch } from "./events.js";
 import { clockIndex, lowerBound } from "./events.js";
 import { type Measured, measurePulses } from "./pulse-measure.js";
+import { thin, trackReport } from "./track.js";
 import type { GateStatistics } from "./types.js";
 
 /** A pulse's middle: number and time. */
@@ -244,7 +245,7 @@ export class PulseTracker {
   }
 
   /** Offset of pulse 0 and period over all that was gated, from a straight line through the corrections. */
-  meanClock(): { offsetPs: number; anchor: bigint; driftOf(nominal: number): number } {
+  meanClock() {
     const first = this.firstClock;
     let [s, sn, snn, sd, snd] = [0, 0, 0, 0, 0];
     for (const { pulse, offsetPs, weight } of this.numbered()) {
@@ -259,7 +260,17 @@ export class PulseTracker {
     const level = s > 0 ? (sd - slope * sn) / s : 0;
     const period = first.period + slope;
     const offsetPs = first.fraction + level - first.pulse * period;
-    return { offsetPs, anchor: first.time, driftOf: (nominal) => period / nominal - 1 };
+    return {
+      offsetPs,
+      anchor: first.time,
+      driftOf: (nominal: number) => period / nominal - 1,
+      /** By pulse times at their nominal period. */
+      trackOf: (nominal: number) =>
+        trackReport(
+          this.numbered().map(({ pulse, offsetPs }) => ({ at: (pulse + first.pulse) * nominal, offsetPs })),
+          { offset: level - slope * first.pulse, drift: slope / nominal },
+        ),
+    };
   }
 
   /** Pulse numbers move by `shift`: Alice told which pulse slot 0 is. */
@@ -283,20 +294,11 @@ export class PulseTracker {
       inside,
       outside,
       background: Math.round(outer * 2 * halfWidth),
-      track: this.trackPoints(),
     };
     this.histogram.fill(0);
     this.inside = 0;
     this.outside = 0;
     return result;
-  }
-
-  trackPoints(limit = 400): { seconds: number; offsetPs: number }[] {
-    const track = this.numbered();
-    const step = Math.max(1, Math.ceil(track.length / limit));
-    return track
-      .filter((_, i) => i % step === 0)
-      .map(({ pulse, offsetPs }) => ({ seconds: (pulse * this.firstClock.period) / 1e12, offsetPs }));
   }
 
   /** The track where pulse numbers are known. */
@@ -351,8 +353,7 @@ export class PulseTracker {
     const now = Number(clock.time - firstClock.time) + clock.fraction - firstClock.fraction;
     const delta = now + k * clock.period + offsetAt(seen.state, seen.at) + seen.offset - relative * firstClock.period;
     this.track.push({ pulse: relative, offsetPs: delta, weight: seen.counted, stretch: this.stretch });
-    if (this.track.length > 20_000)
-      this.track.splice(0, this.track.length, ...this.track.filter((_, i) => i % 2 === 0));
+    thin(this.track);
     const { offset, drift } = filter.fold();
     clock.fraction += offset - drift * (seen.at - clock.fraction);
     clock.period *= 1 + drift;

@@ -8,6 +8,10 @@ export interface ClockReport {
   readonly offsetPs: string;
   readonly referencePs: string;
   readonly driftPpb: number;
+  /** What was followed beyond that line, by seconds after the reference on Alice's clock. */
+  readonly track?: readonly { readonly seconds: number; readonly residualPs: number }[];
+  /** Where nothing was seen of it for long. */
+  readonly gaps?: readonly { readonly fromSeconds: number; readonly toSeconds: number }[];
 }
 
 export type NoLockReason = "NO_DETECTIONS" | "NO_LOCK";
@@ -33,8 +37,6 @@ export interface GateStatistics {
   readonly outside: number;
   /** Clicks inside that a flat background explains. */
   readonly background: number;
-  /** Clock offset against the first model, ps, along the block. */
-  readonly track: readonly { readonly seconds: number; readonly offsetPs: number }[];
 }
 
 /** The dead-time rule over one party's clicks in time order (FORMULAS.md 9; CONTRACT.md, "Clicks"). */

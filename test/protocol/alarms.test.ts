@@ -37,7 +37,6 @@ const gate = (...at: number[]): GateStatistics => ({
   inside: 4000,
   outside: 100,
   background: 50,
-  track: [],
 });
 const before: EarlierBlock = { siftedBits: 10_000, checkBits: 2000, checkErrors: 30 };
 

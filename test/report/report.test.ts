@@ -80,7 +80,7 @@ describe("the page by its text", () => {
       ...sample,
       blocks: [block],
       rates: [{ seconds: 0, detections: 0 }],
-      clock: { offsetPs: "0", driftPpb: 0, track: [{ seconds: 0, residualPs: 0 }] },
+      clock: { offsetPs: "0", referencePs: "0", driftPpb: 0, track: [{ seconds: 0, residualPs: 0 }] },
       waterfall: [
         { step: "Detections", left: 0 },
         { step: "Secret bits", left: 0 },

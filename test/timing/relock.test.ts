@@ -48,7 +48,6 @@ function blockOf(link: typeof two, from: number, shift: number, stretch: Stretch
     vetoed: new Uint8Array(seen.length),
     gate: tracker.statistics(),
     stretches: [{ from, stretch }],
-    tracker,
   };
 }
 
