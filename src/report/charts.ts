@@ -223,19 +223,47 @@ function gateMark(from: number, to: number): Record<string, unknown> {
 }
 
 export function offsetPicture(track: NonNullable<ClockReport["track"]>, clock: ClockReport): Picture {
+  const { gaps = [] } = clock;
+  const starts = new Set(gaps.map(({ toSeconds }) => toSeconds));
+  const [least, most] = [Math.min(...track.map((p) => p.residualPs)), Math.max(...track.map((p) => p.residualPs))];
+  const scale = offsetScale(Math.max(Math.abs(least), Math.abs(most)));
   const svg = draw(
     "offset",
     {
       grid,
-      xAxis: axis("time (s)", { type: "value", nameGap: 28, scale: true }),
-      yAxis: axis("residual offset (ps)", { type: "value", nameGap: 52, scale: true }),
-      series: [{ type: "line", showSymbol: track.length < 40, data: track.map((p) => [p.seconds, p.residualPs]) }],
+      xAxis: axis("time after the reference (s)", { type: "value", nameGap: 28, scale: true }),
+      yAxis: axis(`residual offset (${scale.unit})`, { type: "value", nameGap: 52, scale: true }),
+      series: [
+        {
+          type: "line",
+          showSymbol: track.length < 40,
+          data: track.flatMap((p) => [
+            ...(starts.has(p.seconds) ? [[p.seconds, null]] : []),
+            [p.seconds, p.residualPs / scale.ps],
+          ]),
+          markArea: {
+            silent: true,
+            itemStyle: { color: faint, opacity: 0.5 },
+            data: gaps.map(({ fromSeconds, toSeconds }) => [{ xAxis: fromSeconds }, { xAxis: toSeconds }]),
+          },
+        },
+      ],
     },
     half,
   );
-  const [least, most] = [Math.min(...track.map((p) => p.residualPs)), Math.max(...track.map((p) => p.residualPs))];
-  const caption = `What the tracking follows beyond the mean offset of ${clock.offsetPs} ps and drift of ${clock.driftPpb.toFixed(3)} ppb: ${least.toFixed(0)} to ${most.toFixed(0)} ps.`;
+  const shown = gaps
+    .slice(0, 8)
+    .map(({ fromSeconds, toSeconds }) => `${fromSeconds.toFixed(2)} to ${toSeconds.toFixed(2)} s`);
+  const more = gaps.length > shown.length ? ` and ${gaps.length - shown.length} more` : "";
+  const told = gaps.length > 0 ? ` Grey, nothing seen for long: ${shown.join(", ")}${more}.` : " No gap.";
+  const caption = `What the tracking follows beyond the mean offset of ${clock.offsetPs} ps and drift of ${clock.driftPpb.toFixed(3)} ppb: ${(least / scale.ps).toFixed(scale.digits)} to ${(most / scale.ps).toFixed(scale.digits)} ${scale.unit}.${told}`;
   return { id: "offset", title: "Offset track", svg, caption };
+}
+
+/** A wander is picoseconds, a pass overhead microseconds. */
+function offsetScale(largestPs: number): { unit: string; ps: number; digits: number } {
+  if (largestPs < 20_000) return { unit: "ps", ps: 1, digits: 0 };
+  return largestPs < 20_000_000 ? { unit: "ns", ps: 1000, digits: 1 } : { unit: "µs", ps: 1e6, digits: 1 };
 }
 
 export function efficiencyPicture(blocks: readonly ReportBlock[]): Picture | undefined {
