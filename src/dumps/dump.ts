@@ -49,38 +49,46 @@ export class StreamDump implements Dump {
   }
 }
 
-/** Offsets stay below 2^52 ps, where float64 holds every integer: a batch that spans more is cut. */
-const largestOffsetPs = 2 ** 52;
+/** Offsets of other ticks than 1 ps stay below this, where products with parts of a picosecond are still exact. */
+const largestOffsetPs = 2 ** 46;
 
 function* toPicoseconds(batch: NativeBatch, scale: TimeScale): Generator<TagBatch> {
-  const perTick = Number(scale.tick) / 1e12;
-  const { tick, length } = batch;
-  const span = largestOffsetPs / Math.max(1, perTick);
+  const { tick, code, length, gapBefore } = batch;
+  if (length === 0) return;
+  if (scale.tick === unitsPerPs && !batch.dtime) {
+    const base = batch.base + (batch.wrapped ?? 0n);
+    yield { base, dt: tick.slice(0, length), channel: code.slice(0, length), length, gapBefore };
+    return;
+  }
   for (let from = 0; from < length; ) {
-    // Within the first tick's reach whatever the batch's own base is.
-    const anchor = from === 0 && Math.abs(tick[0]!) < span / 2 ? 0 : tick[from]!;
-    let to = from + 1;
-    while (to < length && Math.abs(tick[to]! - anchor) < span) to++;
-    yield part(batch, from, to, anchor, scale, perTick);
-    from = to;
+    const part = scaled(batch, from, scale);
+    yield part;
+    from += part.length;
   }
 }
 
-function part(batch: NativeBatch, from: number, to: number, anchor: number, scale: TimeScale, perTick: number) {
-  const units = (batch.base + (batch.wrapped ?? 0n) + BigInt(anchor)) * scale.tick;
-  const base = units / unitsPerPs;
-  const rest = Number(units % unitsPerPs) / 1e12;
-  const dt = new Float64Array(to - from);
-  const { tick, dtime } = batch;
-  const half = rest + 0.5;
-  if (dtime) {
-    const perDtime = scale.dtimePs ?? 0;
-    for (let i = 0; i < dt.length; i++)
-      dt[i] = Math.floor(half + (tick[from + i]! - anchor) * perTick + dtime[from + i]! * perDtime);
-  } else if (perTick === 1 && rest === 0 && anchor === 0) dt.set(tick.subarray(from, to));
-  else for (let i = 0; i < dt.length; i++) dt[i] = Math.floor(half + (tick[from + i]! - anchor) * perTick);
-  const gapBefore = from === 0 && batch.gapBefore;
-  return { base, dt, channel: batch.code.slice(from, to), length: dt.length, gapBefore };
+/** The events from `from` on as far as they are close to the first, or to the batch's base where that is close. */
+function scaled(batch: NativeBatch, from: number, { tick: unit, dtimePs = 0 }: TimeScale): TagBatch {
+  const { tick, dtime, code, length } = batch;
+  const perTick = Number(unit) / 1e12;
+  const span = largestOffsetPs / Math.max(1, perTick);
+  const anchor = from === 0 && Math.abs(tick[0]!) < span / 2 ? 0 : tick[from]!;
+  const units = (batch.base + (batch.wrapped ?? 0n) + BigInt(anchor)) * unit;
+  const half = Number(units % unitsPerPs) / 1e12 + 0.5;
+  const dt = new Float64Array(length - from);
+  let i = from;
+  for (; i < length; i++) {
+    const offset = tick[i]! - anchor;
+    if (offset >= span || offset <= -span) break;
+    dt[i - from] = Math.floor(half + offset * perTick + (dtime ? dtime[i]! * dtimePs : 0));
+  }
+  return {
+    base: units / unitsPerPs,
+    dt: i === length ? dt : dt.slice(0, i - from),
+    channel: code.slice(from, i),
+    length: i - from,
+    gapBefore: from === 0 && batch.gapBefore,
+  };
 }
 
 export function newInfo(format: DumpInfo["format"], file: string, resolutionPs: number): DumpInfo {

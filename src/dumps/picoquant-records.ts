@@ -19,124 +19,128 @@ const loops = { "HH-T2": hydraT2, "HH-T3": hydraT3, "PH-T2": picoT2, "PH-T3": pi
 /** @param wrap ticks of a period  @param counted overflow records carry a number of periods */
 export function picoquantDecoder(kind: RecordKind, wrap: number, counted: boolean, info: DumpInfo): RecordDecoder {
   const loop = loops[kind];
-  const state: LoopState = { offset: 0, length: 0, wrap, counted, firstRecord: 0, firstByte: 0 };
+  const state: LoopState = { offset: 0, wrap, counted, info };
   let base = 0n;
   return {
     recordBytes,
     hasDtime: kind.endsWith("T3"),
-    decode(chunk: Chunk, from: number, count: number, out: EventBuffer): number {
-      base += BigInt(state.offset);
-      state.offset = 0;
-      out.base = base;
-      state.length = out.length;
-      state.firstRecord = chunk.firstRecord;
-      state.firstByte = chunk.firstByte;
-      const next = loop(chunk.words, from, count, out, state, info);
-      out.length = state.length;
-      return next;
+    decode(chunk: Chunk, from: number, to: number, out: EventBuffer): number {
+      if (out.length === 0) {
+        base += BigInt(state.offset);
+        state.offset = 0;
+        out.base = base;
+      }
+      return loop(chunk, from, to, out, state);
     },
   };
 }
 
 interface LoopState {
+  /** Ticks of the periods since the base. */
   offset: number;
-  length: number;
   readonly wrap: number;
   readonly counted: boolean;
-  /** Of the chunk: its first record and that one's byte. */
-  firstRecord: number;
-  firstByte: number;
+  readonly info: DumpInfo;
 }
 
-function bad(info: DumpInfo, state: LoopState, i: number): void {
+function bad({ info }: LoopState, { firstRecord, firstByte }: Chunk, i: number): void {
   info.badRecords++;
-  info.firstBad ??= { record: state.firstRecord + i, offset: state.firstByte + i * recordBytes };
+  info.firstBad ??= { record: firstRecord + i, offset: firstByte + i * recordBytes };
 }
 
-function overflow(info: DumpInfo, state: LoopState, field: number): number {
+/** @returns the new offset */
+function overflow(state: LoopState, offset: number, field: number): number {
   const periods = state.counted ? field || 1 : 1;
-  info.overflowRecords++;
-  info.overflowPeriods += periods;
-  return periods * state.wrap;
+  state.info.overflowRecords++;
+  state.info.overflowPeriods += periods;
+  return offset + periods * state.wrap;
 }
 
-function hydraT2(words: Uint32Array, from: number, count: number, out: EventBuffer, state: LoopState, info: DumpInfo) {
+function hydraT2(chunk: Chunk, from: number, to: number, out: EventBuffer, state: LoopState): number {
+  const { words } = chunk;
   const { tick, code } = out;
-  let { offset, length } = state;
+  let { offset } = state;
+  let { length } = out;
   let i = from;
-  for (; i < count && offset < largestOffset; i++) {
-    const record = words[i]!;
-    const channel = (record >>> 25) & 63;
+  for (; i < to && offset < largestOffset; i++) {
+    const record = words[i]! | 0;
     const time = record & 0x1ffffff;
-    if (record >>> 31 === 0) {
+    const channel = (record >>> 25) & 63;
+    if (record >= 0) {
       tick[length] = offset + time;
       code[length++] = channel + 1;
-    } else if (channel === 63) offset += overflow(info, state, time);
+    } else if (channel === 63) offset = overflow(state, offset, time);
     else if (channel <= 15) {
       tick[length] = offset + time;
       code[length++] = channel === 0 ? 0 : 0x80 | channel;
-    } else bad(info, state, i);
+    } else bad(state, chunk, i);
   }
   state.offset = offset;
-  state.length = length;
+  out.length = length;
   return i;
 }
 
-function hydraT3(words: Uint32Array, from: number, count: number, out: EventBuffer, state: LoopState, info: DumpInfo) {
+function hydraT3(chunk: Chunk, from: number, to: number, out: EventBuffer, state: LoopState): number {
+  const { words } = chunk;
   const { tick, code } = out;
   const dtime = out.dtime!;
-  let { offset, length } = state;
+  let { offset } = state;
+  let { length } = out;
   let i = from;
-  for (; i < count && offset < largestOffset; i++) {
-    const record = words[i]!;
-    const channel = (record >>> 25) & 63;
+  for (; i < to && offset < largestOffset; i++) {
+    const record = words[i]! | 0;
     const nsync = record & 0x3ff;
-    if (record >>> 31 === 0) {
+    const channel = (record >>> 25) & 63;
+    if (record >= 0) {
       tick[length] = offset + nsync;
       dtime[length] = (record >>> 10) & 0x7fff;
       code[length++] = channel + 1;
-    } else if (channel === 63) offset += overflow(info, state, nsync);
+    } else if (channel === 63) offset = overflow(state, offset, nsync);
     else if (channel >= 1 && channel <= 15) {
       tick[length] = offset + nsync;
       dtime[length] = 0;
       code[length++] = 0x80 | channel;
-    } else bad(info, state, i);
+    } else bad(state, chunk, i);
   }
   state.offset = offset;
-  state.length = length;
+  out.length = length;
   return i;
 }
 
-function picoT2(words: Uint32Array, from: number, count: number, out: EventBuffer, state: LoopState, info: DumpInfo) {
+function picoT2(chunk: Chunk, from: number, to: number, out: EventBuffer, state: LoopState): number {
+  const { words } = chunk;
   const { tick, code } = out;
-  let { offset, length } = state;
+  let { offset } = state;
+  let { length } = out;
   let i = from;
-  for (; i < count && offset < largestOffset; i++) {
-    const record = words[i]!;
+  for (; i < to && offset < largestOffset; i++) {
+    const record = words[i]! | 0;
     const channel = record >>> 28;
     const time = record & 0xfffffff;
     if (channel <= 4) {
       tick[length] = offset + time;
       code[length++] = channel;
-    } else if (channel !== 15) bad(info, state, i);
-    else if ((time & 15) === 0) offset += overflow(info, state, 1);
+    } else if (channel !== 15) bad(state, chunk, i);
+    else if ((time & 15) === 0) offset = overflow(state, offset, 1);
     else {
       tick[length] = offset + time;
       code[length++] = 0x80 | (time & 15);
     }
   }
   state.offset = offset;
-  state.length = length;
+  out.length = length;
   return i;
 }
 
-function picoT3(words: Uint32Array, from: number, count: number, out: EventBuffer, state: LoopState, info: DumpInfo) {
+function picoT3(chunk: Chunk, from: number, to: number, out: EventBuffer, state: LoopState): number {
+  const { words } = chunk;
   const { tick, code } = out;
   const dtime = out.dtime!;
-  let { offset, length } = state;
+  let { offset } = state;
+  let { length } = out;
   let i = from;
-  for (; i < count && offset < largestOffset; i++) {
-    const record = words[i]!;
+  for (; i < to && offset < largestOffset; i++) {
+    const record = words[i]! | 0;
     const channel = record >>> 28;
     const delay = (record >>> 16) & 0xfff;
     const nsync = record & 0xffff;
@@ -144,8 +148,8 @@ function picoT3(words: Uint32Array, from: number, count: number, out: EventBuffe
       tick[length] = offset + nsync;
       dtime[length] = delay;
       code[length++] = channel;
-    } else if (channel !== 15) bad(info, state, i);
-    else if (delay === 0) offset += overflow(info, state, 1);
+    } else if (channel !== 15) bad(state, chunk, i);
+    else if (delay === 0) offset = overflow(state, offset, 1);
     else {
       tick[length] = offset + nsync;
       dtime[length] = 0;
@@ -153,6 +157,6 @@ function picoT3(words: Uint32Array, from: number, count: number, out: EventBuffe
     }
   }
   state.offset = offset;
-  state.length = length;
+  out.length = length;
   return i;
 }

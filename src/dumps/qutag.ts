@@ -5,12 +5,14 @@
  */
 import { newInfo, StreamDump, scaleOfPs } from "./dump.js";
 import { dumpError } from "./faults.js";
-import { type RecordDecoder, readRecords } from "./records.js";
+import { type Chunk, type EventBuffer, type RecordDecoder, readRecords } from "./records.js";
 import type { ByteSource } from "./source.js";
 import type { Dump, OpenOptions } from "./types.js";
 
 export const qutagMagic = [0x87, 0xb3, 0x91, 0xfa] as const;
 const headerBytes = 40;
+/** Past 2^19 · 2^32 ps from the base a new batch begins. */
+const largestHighStep = 2 ** 19;
 
 /** @throws QkdError DUMP_BAD_MAGIC, DUMP_TRUNCATED_HEADER */
 export async function openQutag(source: ByteSource, options: OpenOptions): Promise<Dump> {
@@ -31,28 +33,31 @@ export async function openQutagRaw(source: ByteSource, options: OpenOptions): Pr
 
 function qutagDump(format: "qutag" | "qutag_raw", source: ByteSource, options: OpenOptions): Dump {
   const info = newInfo(format, source.name, 1);
-  return new StreamDump(info, source, () => readRecords(source, info, qutagDecoder(), options), scaleOfPs(1n));
+  return new StreamDump(info, source, () => readRecords(source, info, new QutagDecoder(), options), scaleOfPs(1n));
 }
 
-function qutagDecoder(): RecordDecoder {
-  return {
-    recordBytes: 10,
-    decode({ view }, from, count, out) {
-      const { tick, code } = out;
-      const high = view.getUint32(from * 10 + 4, true);
-      out.base = BigInt(high) << 32n;
-      let length = out.length;
-      let i = from;
-      for (; i < count; i++) {
-        const at = i * 10;
-        const above = view.getUint32(at + 4, true) - high;
-        // Past 2^20 · 2^32 the offset would leave the exact range: a new base begins.
-        if (above > 1_048_576 || above < -1_048_576) break;
-        tick[length] = above * 4294967296 + view.getUint32(at, true);
-        code[length++] = view.getUint8(at + 8);
-      }
-      out.length = length;
-      return i;
-    },
-  };
+class QutagDecoder implements RecordDecoder {
+  readonly recordBytes = 10;
+  /** Upper words of the base. */
+  private high = 0;
+
+  decode({ view }: Chunk, from: number, to: number, out: EventBuffer): number {
+    if (out.length === 0) {
+      this.high = view.getUint32(from * 10 + 4, true);
+      out.base = BigInt(this.high) << 32n;
+    }
+    const { tick, code } = out;
+    const { high } = this;
+    let { length } = out;
+    let i = from;
+    for (; i < to; i++) {
+      const at = i * 10;
+      const above = view.getUint32(at + 4, true) - high;
+      if (above > largestHighStep || above < -largestHighStep) break;
+      tick[length] = above * 4294967296 + view.getUint32(at, true);
+      code[length++] = view.getUint8(at + 8);
+    }
+    out.length = length;
+    return i;
+  }
 }

@@ -5,7 +5,7 @@
  * The code is the pattern, a bit mask; dummies are no events. Times wrap every 2^54 ticks (19.5 h): unwrapped for users.
  */
 import { newInfo, StreamDump } from "./dump.js";
-import { type EventBuffer, type RecordDecoder, readRecords } from "./records.js";
+import { type Chunk, type EventBuffer, type RecordDecoder, readRecords } from "./records.js";
 import type { ByteSource } from "./source.js";
 import { type LineDecoder, type Lines, readLines } from "./text.js";
 import type { Dump, DumpFormat, DumpInfo, OpenOptions } from "./types.js";
@@ -28,42 +28,48 @@ const opener =
     return new StreamDump(info, source, events, scale);
   };
 
-export const openA1 = opener("a1", (info) => wordPairs(info, 0));
-export const openA1X = opener("a1X", (info) => wordPairs(info, 1));
+export const openA1 = opener("a1", (info) => new WordDecoder(info, 0));
+export const openA1X = opener("a1X", (info) => new WordDecoder(info, 1));
 export const openA0 = opener("a0", (info) => hexLines(info, 8));
 export const openA2 = opener("a2", (info) => hexLines(info, 16));
 
-/** @param lowAt which of a pair is the low word */
-function wordPairs(info: DumpInfo, lowAt: 0 | 1): RecordDecoder {
-  const highAt = 1 - lowAt;
-  const wrap = new Unwrap();
-  return {
-    recordBytes: 8,
-    decode({ words }, from, count, out) {
-      const { tick, code } = out;
-      const first = words[from * 2 + highAt]!;
-      wrap.begin(out, first);
-      let length = out.length;
-      let previous = first;
-      let i = from;
-      for (; i < count; i++) {
-        const low = words[i * 2 + lowAt]!;
-        const high = words[i * 2 + highAt]!;
-        const step = high - first;
-        if (step > largestHighStep || step < -largestHighStep) break;
-        previous = high;
-        if (low & 16) {
-          info.dummyRecords++;
-          continue;
-        }
-        tick[length] = step * 4194304 + (low >>> 10);
-        code[length++] = low & 15;
-      }
-      wrap.previous = previous;
-      out.length = length;
-      return i;
-    },
-  };
+class WordDecoder implements RecordDecoder {
+  readonly recordBytes = 8;
+  private readonly wrap = new Unwrap();
+  /** Upper word of the base. */
+  private first = 0;
+
+  /** @param lowAt which of a pair is the low word */
+  constructor(
+    private readonly info: DumpInfo,
+    private readonly lowAt: 0 | 1,
+  ) {}
+
+  decode({ words }: Chunk, from: number, to: number, out: EventBuffer): number {
+    const { lowAt } = this;
+    const highAt = 1 - lowAt;
+    if (out.length === 0) {
+      this.first = words[from * 2 + highAt]!;
+      this.wrap.begin(out, this.first);
+    }
+    const { tick, code } = out;
+    const { first } = this;
+    let { length } = out;
+    let i = from;
+    for (; i < to; i++) {
+      const low = words[i * 2 + lowAt]!;
+      const step = words[i * 2 + highAt]! - first;
+      if (step > largestHighStep || step < -largestHighStep) break;
+      tick[length] = step * 4194304 + (low >>> 10);
+      code[length] = low & 15;
+      // A dummy's place is taken by the next event.
+      length += 1 - ((low >>> 4) & 1);
+    }
+    if (i > from) this.wrap.previous = words[i * 2 - 2 + highAt]!;
+    this.info.dummyRecords += i - from - (length - out.length);
+    out.length = length;
+    return i;
+  }
 }
 
 /** Follows the time's upper 32 bits over the wrap at 2^54. */

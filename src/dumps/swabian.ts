@@ -5,7 +5,7 @@
  */
 import { newInfo, StreamDump, scaleOfPs } from "./dump.js";
 import { dumpError } from "./faults.js";
-import { type RecordDecoder, readRecords } from "./records.js";
+import { type Chunk, type EventBuffer, type RecordDecoder, readRecords } from "./records.js";
 import type { ByteSource } from "./source.js";
 import type { Dump, DumpInfo, OpenOptions } from "./types.js";
 
@@ -15,47 +15,60 @@ const largestHighStep = 2 ** 19;
 
 export async function openSwabian(source: ByteSource, options: OpenOptions): Promise<Dump> {
   const info = newInfo("swabian16", source.name, 1);
-  return new StreamDump(info, source, () => readRecords(source, info, swabianDecoder(info), options), scaleOfPs(1n));
+  return new StreamDump(
+    info,
+    source,
+    () => readRecords(source, info, new SwabianDecoder(info), options),
+    scaleOfPs(1n),
+  );
 }
 
-function swabianDecoder(info: DumpInfo): RecordDecoder {
-  return {
-    recordBytes,
-    decode({ words, firstRecord, firstByte }, from, count, out) {
-      const { tick, code } = out;
-      let length = out.length;
-      let high = 0;
-      let i = from;
-      for (; i < count; i++) {
-        const at = i * 4;
-        const kind = words[at]! & 0xff;
-        if (kind !== 0) {
-          if (kind > 4)
-            throw dumpError("DUMP_BAD_RECORD", info.file, `type ${kind} is none of a Time Tagger record (0 to 4)`, {
-              offset: firstByte + i * recordBytes,
-              record: firstRecord + i,
-            });
-          // What was lost lies before the next event: the batch ends here, the gap opens the next one.
-          if (length > 0) break;
-          if (kind === 4) info.missedEvents += words[at]! >>> 16;
-          if (kind === 2) info.overflowRecords++;
-          out.gapBefore = true;
-          continue;
-        }
-        const top = words[at + 3]! | 0;
-        if (length === 0) {
-          high = top;
-          out.base = BigInt(high) << 32n;
-        }
-        const step = top - high;
-        if (step > largestHighStep || step < -largestHighStep) break;
-        tick[length] = step * 4294967296 + words[at + 2]!;
-        code[length++] = words[at + 1]! & 0xff;
+class SwabianDecoder implements RecordDecoder {
+  readonly recordBytes = recordBytes;
+  /** Upper word of the base. */
+  private high = 0;
+  constructor(private readonly info: DumpInfo) {}
+
+  decode(chunk: Chunk, from: number, to: number, out: EventBuffer): number {
+    const { words } = chunk;
+    const { tick, code } = out;
+    let { high } = this;
+    let { length } = out;
+    let i = from;
+    for (; i < to; i++) {
+      const at = i * 4;
+      if ((words[at]! & 0xff) !== 0) {
+        // What was lost lies before the next event: the batch ends here, the gap opens the next one.
+        if (length > 0) break;
+        this.lost(chunk, i);
+        out.gapBefore = true;
+        continue;
       }
-      out.length = length;
-      return i;
-    },
-  };
+      const top = words[at + 3]! | 0;
+      if (length === 0) {
+        high = top;
+        out.base = BigInt(high) << 32n;
+      }
+      const step = top - high;
+      if (step > largestHighStep || step < -largestHighStep) break;
+      tick[length] = step * 4294967296 + words[at + 2]!;
+      code[length++] = words[at + 1]! & 0xff;
+    }
+    this.high = high;
+    out.length = length;
+    return i;
+  }
+
+  private lost({ words, firstRecord, firstByte }: Chunk, i: number): void {
+    const kind = words[i * 4]! & 0xff;
+    if (kind > 4)
+      throw dumpError("DUMP_BAD_RECORD", this.info.file, `type ${kind} is none of a Time Tagger record (0 to 4)`, {
+        offset: firstByte + i * recordBytes,
+        record: firstRecord + i,
+      });
+    if (kind === 4) this.info.missedEvents += words[i * 4]! >>> 16;
+    if (kind === 2) this.info.overflowRecords++;
+  }
 }
 
 /** Records of known types with the reserved byte 0, and more clicks than anything else. */
