@@ -3,10 +3,11 @@ import type { BlockChannel, Role } from "./channel/types.js";
 import type { DumpWarning, PreparationRecord, TagBatch } from "./dumps/index.js";
 import type { Link } from "./link.js";
 import type { RandomSource } from "./random.js";
+import type { LeakLedger } from "./security/ledger.js";
 import type { BlockSlots } from "./stages/slots.js";
 import { aliceSlotsOfPairs, aliceSlotsOfPulses, bobSlotsOfPairs, bobSlotsOfPulses } from "./stages/slots.js";
 import { EventStream } from "./timing/events.js";
-import { acquirePairsAsAlice, acquirePairsAsBob } from "./timing/pair-acquire.js";
+import { acquirePairsAsAlice, acquirePairsAsBob, type Disclose } from "./timing/pair-acquire.js";
 import { type EventBlock, eventBlocks } from "./timing/pair-blocks.js";
 import { PairLinker } from "./timing/pair-linker.js";
 import { blockBoundary, type CalibrationClicks, type PairLock } from "./timing/pairs.js";
@@ -35,7 +36,7 @@ export interface SourceFacts {
 /** What an end has of one block before it speaks with the peer. */
 export interface RawBlock {
   readonly index: number;
-  slots(channel: BlockChannel, random: RandomSource): Promise<BlockSlots>;
+  slots(channel: BlockChannel, random: RandomSource, ledger: LeakLedger): Promise<BlockSlots>;
 }
 
 export interface LockedSource {
@@ -55,10 +56,10 @@ export async function lockSource(
   channel: BlockChannel,
   link: Link,
   data: OwnData,
+  disclose: Disclose,
 ): Promise<LockedSource | NoLock> {
   if ("matched" in data) return data.matched;
-  if (link.protocol === "bbm92")
-    return role === "alice" ? lockPairs("alice", channel, link, data) : lockPairs("bob", channel, link, data);
+  if (link.protocol === "bbm92") return lockPairs(role, channel, link, data, disclose);
   return role === "alice" ? lockRecord(channel, link, data) : lockPulses(channel, link, data);
 }
 
@@ -69,7 +70,7 @@ async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Pro
   if (!lock.locked) return lock;
   const block = (index: number): RawBlock => ({
     index,
-    slots: (blockChannel) => aliceSlotsOfPulses(blockChannel, link, record, index),
+    slots: (blockChannel, _random, ledger) => aliceSlotsOfPulses(blockChannel, link, record, index, ledger),
   });
   return {
     locked: true,
@@ -104,7 +105,10 @@ function disclosedPulses(to: number): Pick<SourceFacts, "disclosed"> {
 }
 
 function rawPulses(link: Link, block: PulseBlock): RawBlock {
-  return { index: block.index, slots: (channel, random) => bobSlotsOfPulses(channel, link, block, random) };
+  return {
+    index: block.index,
+    slots: (channel, random, ledger) => bobSlotsOfPulses(channel, link, block, random, ledger),
+  };
 }
 
 function pulseClock(lock: BobPulses, link: Link): ClockReport {
@@ -118,10 +122,18 @@ function pulseClock(lock: BobPulses, link: Link): ClockReport {
   };
 }
 
-async function lockPairs(role: Role, channel: BlockChannel, link: Link, data: OwnData): Promise<LockedSource | NoLock> {
+async function lockPairs(
+  role: Role,
+  channel: BlockChannel,
+  link: Link,
+  data: OwnData,
+  disclose: Disclose,
+): Promise<LockedSource | NoLock> {
   const end = link[role];
   const events = streamOf(data, end);
-  const lock = await (role === "alice" ? acquirePairsAsAlice : acquirePairsAsBob)(channel, events, link);
+  const lock = await (role === "alice"
+    ? acquirePairsAsAlice(channel, events, link)
+    : acquirePairsAsBob(channel, events, link, disclose));
   if (!lock.locked) return lock;
   const seconds = link.blocks.seconds ?? defaultSeconds;
   const linker = new PairLinker(lock.halfWidthPs);
@@ -141,7 +153,7 @@ async function lockPairs(role: Role, channel: BlockChannel, link: Link, data: Ow
       return { index, slots: slotsOf({ index, start: boundary(index), ...nothing }) };
     },
     async *blocks() {
-      for await (const block of eventBlocks(events, boundary, end.deadTimePs ?? 0, 2 * lock.halfWidthPs))
+      for await (const block of eventBlocks(events, boundary, end.deadTimePs ?? 0, 2 * lock.halfWidthPs, lock.opened))
         yield { index: block.index, slots: slotsOf(block) };
     },
     facts: () => ({

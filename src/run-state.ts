@@ -3,7 +3,7 @@
  * prepared and not released, which is committed. A state machine over an append-only journal; the rules of DESIGN.md,
  * decision 8:
  *
- *   begun     a key-dependent bit was disclosed; may be tried again, with the earlier leak counted
+ *   begun     a key-dependent bit was disclosed; may be tried again, with what both ends disclosed counted
  *   seeded    the Toeplitz seed left: never again
  *   prepared  (Bob) the key is durable, encrypted, not released, until Alice's decision is known
  *   committed (Alice: the decision; Bob: learnt) the key goes to the sink, again after a crash
@@ -21,7 +21,7 @@ export interface BlockState {
   readonly block: number;
   readonly status: BlockStatus;
   readonly attempts: number;
-  /** Bits disclosed in earlier attempts, at most. */
+  /** Bits that this end disclosed in earlier attempts, at most. */
   readonly leak: number;
 }
 
@@ -90,14 +90,12 @@ export class RunState {
 
   held(): HeldBlocks {
     const all = [...this.blocks.values()];
-    const settled = all.filter((each) => !isOpen(each)).map(({ block }) => block);
+    // What is not told of is given up: blocks tried before, and what lies in the lowest of too many gaps.
+    const again = new Set(all.filter(isOpen).slice(-mostRetries));
+    const settled = all.filter((each) => !again.has(each)).map(({ block }) => block);
     return {
-      // Where there are more gaps than can be told, what lies in the lowest of them is given up.
       settled: rangesText(rangesOf(settled.sort((a, b) => a - b)), true),
-      retry: all
-        .filter(isOpen)
-        .slice(-mostRetries)
-        .map(({ block, attempts, leak }) => ({ block, attempts, leak })),
+      retry: [...again].map(({ block, attempts, leak }) => ({ block, attempts, leak })),
       prepared: all.filter(({ status }) => status === "prepared").map(({ block }) => block),
       complete: this.isComplete,
     };
@@ -143,7 +141,7 @@ export class RunState {
 /** Which blocks a session may run, from what both ends hold. */
 export interface BlockPlan {
   isOpen(block: number): boolean;
-  /** Blocks that were tried before, with the leak that this cost. */
+  /** Blocks that were tried before, with what both ends disclosed: to each other, or each to somebody between them. */
   readonly retry: ReadonlyMap<number, { readonly attempts: number; readonly leak: number }>;
 }
 
@@ -155,7 +153,7 @@ export function planBlocks(a: HeldBlocks, b: HeldBlocks): BlockPlan {
     const other = retry.get(block);
     retry.set(block, {
       attempts: Math.max(attempts, other?.attempts ?? 0),
-      leak: Math.max(leak, other?.leak ?? 0),
+      leak: leak + (other?.leak ?? 0),
     });
   }
   return { isOpen: (block) => !settled.some((ranges) => inRanges(ranges, block)), retry };

@@ -16,6 +16,7 @@ import type { RunState } from "./run-state.js";
 import { LeakLedger } from "./security/index.js";
 import type { Session } from "./session.js";
 import { receiveTag, sendTag } from "./stages/commit.js";
+import type { Disclose } from "./timing/pair-acquire.js";
 import type { Executor } from "./workers/executor.js";
 
 export interface RunOptions {
@@ -85,7 +86,7 @@ export async function runSession(session: Session, options: RunOptions): Promise
 async function lock(session: Session, options: RunOptions, data: OwnData): Promise<LockedSource | undefined> {
   const transcript = session.authentication.transcript("sync");
   const channel = session.connection.channel(syncChannel, transcript);
-  const source = await lockSource(options.role, channel, options.link, data);
+  const source = await lockSource(options.role, channel, options.link, data, disclosing(options.state));
   // Whether there is a lock is believed only once both ends have sealed what was said.
   const sealed = { channel, seal: transcript };
   if (options.role === "bob") {
@@ -102,6 +103,18 @@ async function lock(session: Session, options: RunOptions, data: OwnData): Promi
   }
   await checkDisclosed(source, options);
   return source;
+}
+
+/** Kept before it leaves: no key is made of it in any session, also where somebody between the ends asked for it. */
+function disclosing(state: RunState): Disclose {
+  return async (stretch) => {
+    const told = { from: String(stretch.from), to: String(stretch.to) };
+    const earlier = (state.run.opened ?? []) as readonly (typeof told)[];
+    const known = earlier.some(({ from, to }) => from === told.from && to === told.to);
+    const opened = known ? earlier : [...earlier, told];
+    if (!known) await state.keepRun({ opened });
+    return opened.map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) }));
+  };
 }
 
 /** A stretch of events that was disclosed once stays the only one: another would open bits of blocks that made key. */
@@ -195,10 +208,12 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock, so
   const { index } = raw;
   const earlier = session.plan.retry.get(index) ?? { attempts: 0, leak: 0 };
   const attempts = earlier.attempts + 1;
-  await state.mark(index, "begun", { attempts, leak: earlier.leak });
+  await state.mark(index, "begun", { attempts });
   const transcript = session.authentication.transcript(`block ${index} attempt ${attempts}`);
   const channel = session.connection.channel(index, transcript);
   const ledger = new LeakLedger();
+  const { leak: before } = state.block(index);
+  const disclosed = () => ledger.disclosedBy(role, link.reconciliation.accounting === "one-way");
   ledger.add("earlier-attempt", earlier.leak);
   const seconds: Record<string, number> = {};
   // The commit itself is no part of the digest: both ends take it where both have heard the same.
@@ -214,11 +229,11 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock, so
     seconds,
   });
   let kept: BlockKeys | undefined;
-  const before = (state.rows as unknown as BlockRow[]).filter((row) => row.index < index);
+  const rows = (state.rows as unknown as BlockRow[]).filter((row) => row.index < index);
   const work: BlockWork = {
     link,
     index,
-    channel: withDurableLeak(channel, ledger, (leak) => state.mark(index, "begun", { leak })),
+    channel: withDurableLeak(channel, disclosed, (leak) => state.mark(index, "begun", { leak: before + leak })),
     executor,
     ledger,
     random,
@@ -226,8 +241,8 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock, so
     signal: session.signal,
     roundTripSeconds: session.roundTripSeconds,
     sourceSeconds,
-    keyQber: keyQberOf(before),
-    earlier: before,
+    keyQber: keyQberOf(rows),
+    earlier: rows,
     metadata: (bits) => ({ ...options.metadata(bits, index), transcript: digestOnce() }),
     async timed(stage, run) {
       const began = performance.now();
@@ -251,7 +266,7 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock, so
       await releaseKeys(state, options, index, kept ?? made);
     },
   };
-  const slots = await work.timed("slots", () => raw.slots(work.channel, random));
+  const slots = await work.timed("slots", () => raw.slots(work.channel, random, ledger));
   const outcome = await distillBlock(role === "alice" ? alice : bob, work, slots);
   if (outcome.keys.length === 0) await state.mark(index, "closed");
   const record = options.record(outcome, index, context());
@@ -296,18 +311,18 @@ export async function releaseKeys(
   await state.prepared.remove(block);
 }
 
-/** No key-dependent bit leaves before the journal counts it: an attempt after a crash starts from what was disclosed. */
+/** No key-dependent bit leaves before the journal counts it: another attempt starts from what was disclosed. */
 function withDurableLeak(
   channel: BlockChannel,
-  ledger: LeakLedger,
+  disclosed: () => number,
   keep: (leak: number) => Promise<void>,
 ): BlockChannel {
-  let durable = ledger.total;
+  let durable = 0;
   return {
     async send(type, body) {
-      if (ledger.total > durable) {
+      if (disclosed() > durable) {
         // A margin ahead spares a disk write for each of many small disclosures.
-        durable = Math.ceil(ledger.total * 1.02);
+        durable = Math.ceil(disclosed() * 1.02);
         await keep(durable);
       }
       await channel.send(type, body);

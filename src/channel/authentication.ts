@@ -3,12 +3,14 @@
  *
  * Wegman–Carter (FORMULAS.md 8; Portmann, arXiv:1202.1229; GHASH as almost-universal hash, NIST SP 800-38D):
  *
- *   tag = GHASH_h(context ‖ GHASH_h(Alice's messages) ‖ GHASH_h(Bob's messages) ‖ their numbers) ⊕ pad
+ *   tag = GHASH_g(context ‖ GHASH_h(Alice's messages) ‖ GHASH_h(Bob's messages) ‖ their numbers) ⊕ pad
  *
- * h is the sender's recycled hash key, the pad is used once, its index goes with the tag. Every message is preceded by a
- * block of its length and sequence number; the context binds the session (both ends' nonces), the label of the step, the
- * sender's role and the pad. An attempt at forging succeeds with probability at most (16-byte blocks of the longer stream
- * + 8)·2^-128.
+ * h is the sender's recycled hash key, g the other end's, the pad is used once, its index goes with the tag. Were g = h, a
+ * block of Alice's and the next but one of Bob's would be coefficients of the same power of h: changed alike they would
+ * cancel, whatever h is. Every message is preceded by a block of its length and sequence number; the context binds the
+ * session (both ends' nonces), the label of the step, the sender's role and the pad. An attempt at forging succeeds with
+ * probability at most (16-byte blocks of the longer stream + 16)·2^-128: the digests of what was changed are equal, or
+ * those of at most 16 blocks.
  *
  * Computational mode, for links without a pre-shared secret: Ed25519 signatures over the SHA-256 of the same, by keys that
  * each end knows of the other. Labelled in every key; not information-theoretic.
@@ -216,7 +218,7 @@ class PadConnection extends MetConnection {
 
 class PadTranscript extends RecordedTranscript {
   private readonly peer: Role;
-  /** Under this end's hash key for its own tag, under the peer's for checking. */
+  /** As this end hashes for its own tag, and as the peer does. */
   private readonly own: StreamHashes;
   private readonly peers: StreamHashes;
 
@@ -226,8 +228,9 @@ class PadTranscript extends RecordedTranscript {
   ) {
     super(connection.role, label);
     this.peer = this.role === "alice" ? "bob" : "alice";
-    this.own = new StreamHashes(connection.pool.hashKey(this.role));
-    this.peers = new StreamHashes(connection.pool.hashKey(this.peer));
+    const { pool } = connection;
+    this.own = new StreamHashes(pool.hashKey(this.role), pool.hashKey(this.peer));
+    this.peers = new StreamHashes(pool.hashKey(this.peer), pool.hashKey(this.role));
   }
 
   protected override add(from: Role, header: Uint8Array, message: Uint8Array): void {
@@ -260,12 +263,15 @@ class PadTranscript extends RecordedTranscript {
   }
 }
 
-/** Running hashes of both directions under one hash key. */
+/** Running hashes of both directions under one hash key, joined under another. */
 class StreamHashes {
   private readonly streams: Record<Role, Ghash>;
   private digests: Uint8Array[] | undefined;
 
-  constructor(private readonly key: Uint8Array) {
+  constructor(
+    key: Uint8Array,
+    private readonly joining: Uint8Array,
+  ) {
     this.streams = { alice: new Ghash(key), bob: new Ghash(key) };
   }
   add(from: Role, header: Uint8Array, message: Uint8Array): void {
@@ -274,7 +280,7 @@ class StreamHashes {
   }
   tag(context: Uint8Array, pad: Uint8Array, counts: Record<Role, number>): Uint8Array {
     this.digests ??= [this.streams.alice.digest(), this.streams.bob.digest(), pairBlock(counts.alice, counts.bob)];
-    const tag = new Ghash(this.key).update(pairBlock(context.length, 0), context, ...this.digests).digest();
+    const tag = new Ghash(this.joining).update(pairBlock(context.length, 0), context, ...this.digests).digest();
     for (let i = 0; i < tag.length; i++) tag[i]! ^= pad[i]!;
     return tag;
   }

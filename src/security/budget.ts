@@ -25,7 +25,7 @@ export interface Verification {
 
 /** ε_auth of one tag over a transcript of so many 16-byte blocks in its longer direction (channel/authentication.ts). */
 export function tagEpsilon(transcriptBlocks: number): number {
-  return (transcriptBlocks + 8) * 2 ** -128;
+  return (transcriptBlocks + 16) * 2 ** -128;
 }
 
 /** What the verifications of a block leave: the probability that different keys passed one of them. */

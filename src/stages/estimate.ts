@@ -13,6 +13,7 @@ import { type BitString, countOnes, xorBits } from "../bits.js";
 import { wireBits, wireBytes, wireCount, wireText } from "../channel/schemas.js";
 import { QkdError } from "../errors.js";
 import { secretKeyLength } from "../security/index.js";
+import { countBits } from "../security/ledger.js";
 import { proofInput } from "../security/proof.js";
 import type { BlockReason, StageContext } from "./context.js";
 import type { SiftedBlock } from "./sift.js";
@@ -58,6 +59,7 @@ export async function estimateAsAlice(
   const tracked = keyQber !== undefined;
   await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked });
   if (!reason) return { go: true, qber, rough: !tracked };
+  context.ledger.aside(block.key.length);
   await context.channel.send("estimate.opened", { key: block.key.bytes });
   const { errors } = await context.channel.receive("estimate.counted", countedSchema);
   return { go: false, reason, errors };
@@ -78,6 +80,7 @@ export async function estimateAsBob(
   const opened = await context.channel.receive("estimate.opened", openedSchema);
   const key = wireBits(opened.key, block.key.length);
   const errors = countOnes(xorBits(key, block.key));
+  context.ledger.aside(countBits(block.key.length));
   await context.channel.send("estimate.counted", { errors });
   return { go: false, reason: reason as BlockReason, errors, opened: key };
 }

@@ -4,7 +4,8 @@
  *
  *   Bob → Alice  sift.bases    his basis of every slot, which slots his dead time vetoes
  *   Alice → Bob  sift.answer   where bases are equal, her vetoes, intensities of kept slots, her bits of the check basis
- *                              and of vetoed slots (which are no key, so that their errors can be counted)
+ *                              and of vetoed slots (which are no key, so that their errors can be counted; what the
+ *                              peer calls vetoed in an attempt that fails may be key in the next)
  *   Bob → Alice  sift.check    his bits of the check basis
  *
  * Nothing here depends on a key-basis bit, so nothing enters the leak ledger.
@@ -16,7 +17,7 @@ import { wireBits, wireBytes } from "../channel/schemas.js";
 import type { Link } from "../link.js";
 import type { StageContext } from "./context.js";
 
-type SiftContext = Pick<StageContext, "channel" | "link" | "executor">;
+type SiftContext = Pick<StageContext, "channel" | "link" | "executor" | "ledger">;
 
 /** One end's view of a block's slots. `basis`: 1 = X. */
 export interface OwnSlots {
@@ -85,6 +86,7 @@ export async function siftAsAlice(context: SiftContext, slots: OwnSlots): Promis
   const vetoedBob = wireBits(bob.vetoed, slots.count);
   const same = equalBits(slots.basis, bases);
   const sorted = await sortSlots(context, slots, same, slots.vetoed, vetoedBob, slots.intensity);
+  context.ledger.aside(sorted.spare.length);
   await channel.send("sift.answer", {
     same: same.bytes,
     vetoed: slots.vetoed.bytes,

@@ -14,6 +14,7 @@ import type { PreparationRecord } from "../dumps/preparation.js";
 import { QkdError } from "../errors.js";
 import type { Link } from "../link.js";
 import type { RandomSource } from "../random.js";
+import type { LeakLedger } from "../security/ledger.js";
 import type { EventBlock } from "../timing/pair-blocks.js";
 import type { PairLinker } from "../timing/pair-linker.js";
 import { type PairLock, pairAsAlice, pairAsBob } from "../timing/pairs.js";
@@ -52,9 +53,11 @@ export async function bobSlotsOfPulses(
   link: Link,
   block: PulseBlock,
   random: RandomSource,
+  ledger: LeakLedger,
 ): Promise<BlockSlots> {
   const { firstPulse, pulses } = block;
   const open = openNumbers(block, link);
+  ledger.aside(open.outcomes.length);
   const told = { first: firstPulse, pulses, count: block.slots.length, slots: encodeSlots(block.slots), open };
   await channel.send("slots.pulses", told);
   const { slots, clicks, vetoed, gate } = await numberAsBob(channel, block, open, link);
@@ -76,6 +79,7 @@ export async function aliceSlotsOfPulses(
   link: Link,
   record: PreparationRecord,
   index: number,
+  ledger: LeakLedger,
 ): Promise<BlockSlots> {
   const { first, pulses, count: sent, slots: bytes, open } = await channel.receive("slots.pulses", pulsesSchema);
   const size = link.blocks.pulses;
@@ -90,7 +94,7 @@ export async function aliceSlotsOfPulses(
       pulses,
     });
   const numbered = { slots: decodeSlots(bytes, sent, pulses), firstPulse: first, pulses };
-  const slots = await numberAsAlice(channel, numbered, open, record, link);
+  const slots = await numberAsAlice(channel, numbered, open, record, link, ledger);
   const count = slots.length;
   const basis = BitString.zeros(count);
   const bit = BitString.zeros(count);

@@ -11,6 +11,7 @@ import { z } from "zod";
 import type { BitString } from "../bits.js";
 import { wireBytes, wireCount } from "../channel/schemas.js";
 import { QkdError } from "../errors.js";
+import { countBits } from "../security/ledger.js";
 import { verificationTag } from "../security/verification.js";
 import type { StageContext } from "./context.js";
 import type { SiftedBlock } from "./sift.js";
@@ -29,6 +30,7 @@ export interface Verdict {
 
 export async function verifyAsAlice(context: StageContext, word: BitString, block: SiftedBlock): Promise<Verdict> {
   const key = context.random(tagBytes);
+  context.ledger.aside(verificationTagBits);
   await context.channel.send("verify.tag", { key, tag: verificationTag(key, word) });
   const verdict = await context.channel.receive("verify.verdict", verdictSchema);
   if (verdict.equal) {
@@ -47,13 +49,14 @@ export async function verifyAsBob(context: StageContext, word: BitString, block:
   const equal = timingSafeEqual(verificationTag(key, word), tag);
   const errors = equal ? errorsByIntensity(word, block) : [];
   if (equal) countReport(context, block);
+  context.ledger.aside(1);
   await context.channel.send("verify.verdict", { equal, errors });
   return { equal, errors };
 }
 
 function countReport({ link, ledger }: StageContext, block: SiftedBlock): void {
   if (link.reconciliation.accounting !== "one-way") return;
-  const bits = block.nKey.reduce((sum, n) => sum + Math.ceil(Math.log2(n + 1)), 0);
+  const bits = block.nKey.reduce((sum, n) => sum + countBits(n), 0);
   ledger.add("error-counts", bits);
 }
 

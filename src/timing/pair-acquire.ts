@@ -15,15 +15,8 @@ import { QkdError } from "../errors.js";
 import type { Link } from "../link.js";
 import { detectorDelays } from "./delays.js";
 import { collect, type EventStream, endsAfter, lowerBound } from "./events.js";
-import {
-  type CoarseSearch,
-  coarseAt,
-  decimal,
-  findCoarse,
-  noLock,
-  offerStretches,
-  type Stretch,
-} from "./pair-coarse.js";
+import type { Stretch } from "./pair-blocks.js";
+import { type CoarseSearch, coarseAt, decimal, findCoarse, noLock, offerStretches } from "./pair-coarse.js";
 import { calibrationClicks, stretchClock } from "./pair-stretch.js";
 import type { PairLock } from "./pairs.js";
 import type { NoLock } from "./types.js";
@@ -48,10 +41,14 @@ const lockSchema = z.strictObject({
   delays: z.array(z.number().min(-mostPs).max(mostPs)).max(64),
 });
 
+/** Makes a stretch durable before it is disclosed, whoever asked for it. @returns all that ever were */
+export type Disclose = (stretch: Stretch) => Promise<readonly Stretch[]>;
+
 export async function acquirePairsAsBob(
   channel: BlockChannel,
   events: EventStream,
   link: Link,
+  disclose: Disclose = async (stretch) => [stretch],
 ): Promise<PairLock | NoLock> {
   const disclosed = await offerStretches(channel, events);
   if ("reason" in disclosed) return disclosed;
@@ -64,6 +61,7 @@ export async function acquirePairsAsBob(
   const all = collect(more, disclosed.from);
   const from = lowerBound(all.times, 0);
   const to = lowerBound(all.times, Number(disclosed.to - disclosed.from));
+  const opened = await disclose(disclosed);
   await channel.send("pairs.disclosed", {
     base: String(disclosed.from),
     count: to - from,
@@ -83,6 +81,7 @@ export async function acquirePairsAsBob(
     halfWidthPs: lock.halfWidthPs,
     delays: lock.delays,
     disclosed,
+    opened,
   };
 }
 

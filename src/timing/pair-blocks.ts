@@ -5,6 +5,12 @@
 import type { DetectorBatch } from "./events.js";
 import { DeadTime } from "./types.js";
 
+/** Of an end's clock, ps: `to` not included. */
+export interface Stretch {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 export interface EventBlock {
   readonly index: number;
   /** Clock time of the block's start, ps. */
@@ -20,15 +26,17 @@ export interface EventBlock {
  * Blocks without events are left out, but for the first: a long pause costs nothing.
  * @param boundary clock time at which block `index` starts; events before block 0 are left out
  * @param togetherPs clicks this close to an accepted one belong to its slot
+ * @param opened stretches whose clicks were disclosed: vetoed
  */
 export async function* eventBlocks(
   events: AsyncIterable<DetectorBatch>,
   boundary: (index: number) => bigint,
   deadTimePs: number,
   togetherPs: number,
+  opened: readonly Stretch[] = [],
 ): AsyncGenerator<EventBlock> {
   const dead = new DeadTime(deadTimePs);
-  let draft = new Draft(0, boundary(0));
+  let draft = new Draft(0, boundary(0), opened);
   let end = Number(boundary(1) - draft.start);
   if (!(end > 0)) throw new RangeError("a block needs a length");
   let group = 0;
@@ -42,7 +50,7 @@ export async function* eventBlocks(
         // Boundaries are evenly spaced but for rounding by 1 ps: far ahead, and never too far.
         const index = draft.index + Math.max(1, Math.floor(t / (end + 1)) - 1);
         const step = Number(boundary(index) - draft.start);
-        draft = new Draft(index, boundary(index));
+        draft = new Draft(index, boundary(index), opened);
         end = Number(boundary(draft.index + 1) - draft.start);
         dead.shift(step);
         last -= step;
@@ -63,11 +71,17 @@ class Draft {
   private detector = new Uint8Array(16_384);
   private vetoed = new Uint8Array(16_384);
   private length = 0;
+  private readonly opened: readonly (readonly [number, number])[];
 
   constructor(
     readonly index: number,
     readonly start: bigint,
-  ) {}
+    opened: readonly Stretch[],
+  ) {
+    this.opened = opened
+      .filter(({ to }) => to > start)
+      .map(({ from, to }) => [Number(from - start), Number(to - start)] as const);
+  }
 
   get empty(): boolean {
     return this.length === 0;
@@ -77,7 +91,8 @@ class Draft {
     if (this.length === this.times.length) this.grow();
     this.times[this.length] = time;
     this.detector[this.length] = detector;
-    this.vetoed[this.length++] = vetoed ? 1 : 0;
+    const known = this.opened.some(([from, to]) => time >= from && time < to);
+    this.vetoed[this.length++] = vetoed || known ? 1 : 0;
   }
 
   done(): EventBlock {

@@ -15,6 +15,7 @@ import { QkdError } from "../errors.js";
 import { offsetAt } from "./clock-filter.js";
 import { collect, type EventStream, endsAfter, lowerBound, spanPs } from "./events.js";
 import type { CoarseOffset } from "./pair-bend.js";
+import type { Stretch } from "./pair-blocks.js";
 import { coarseGridPs, coarseOffset, leastCoincidences } from "./pair-search.js";
 import type { NoLock, NoLockReason } from "./types.js";
 
@@ -66,12 +67,6 @@ const segmentSchema = z.strictObject({
   from: decimal,
   to: decimal,
 });
-
-/** Of Bob's clock, ps. */
-export interface Stretch {
-  readonly from: bigint;
-  readonly to: bigint;
-}
 
 /** Bob's end. @returns what he shall disclose */
 export async function offerStretches(channel: BlockChannel, events: EventStream): Promise<Stretch | NoLock> {

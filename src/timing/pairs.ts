@@ -12,7 +12,7 @@ import { decodeRising, decodeSlots, encodeRising, encodeSlots } from "../channel
 import { wireBits, wireBytes, wireCount } from "../channel/schemas.js";
 import type { BlockChannel } from "../channel/types.js";
 import { QkdError } from "../errors.js";
-import type { EventBlock } from "./pair-blocks.js";
+import type { EventBlock, Stretch } from "./pair-blocks.js";
 import type { Followed, LinkedSlots, PairLinker } from "./pair-linker.js";
 
 /** What both ends know once they are locked; public. */
@@ -26,7 +26,9 @@ export interface PairLock {
   /** This end's detectors, ps after the first. */
   readonly delays: readonly number[];
   /** Disclosed stretch in this end's clock; block 0 starts at its end. */
-  readonly disclosed: { readonly from: bigint; readonly to: bigint };
+  readonly disclosed: Stretch;
+  /** Bob: all stretches that he ever disclosed, also to somebody between: no key is made of them. */
+  readonly opened?: readonly Stretch[];
   /** Alice: what she knows of the clock beyond that line. */
   readonly followed?: Followed;
   /** Alice: click statistics of the disclosed stretch, where bits of both ends are known. */

@@ -7,7 +7,8 @@
  *                               outcomes of their first slots
  *   Alice → Bob  slots.numbers  the shift of each, null where none stands out: such a stretch is left out
  *
- * Disclosed slots and those between them make no key and enter no count (FORMULAS.md 9).
+ * Disclosed slots and those between them make no key and enter no count (FORMULAS.md 9); in another attempt at the block
+ * they might, if another block has told the shift by then: there they count as leak.
  */
 import { z } from "zod";
 import { wireBytes, wireCount } from "../channel/schemas.js";
@@ -15,6 +16,7 @@ import type { BlockChannel } from "../channel/types.js";
 import type { PreparationRecord } from "../dumps/preparation.js";
 import { QkdError } from "../errors.js";
 import type { Link } from "../link.js";
+import { countBits, type LeakLedger } from "../security/ledger.js";
 import type { BlockStretch, PulseBlock } from "./pulse-blocks.js";
 import { disclosesOutcomes, outcomeOf, shiftOf, shiftSlots } from "./pulse-numbers.js";
 
@@ -78,6 +80,7 @@ export async function numberAsAlice(
   open: Open,
   record: PreparationRecord,
   link: Link,
+  ledger: LeakLedger,
 ): Promise<Float64Array> {
   const { slots, firstPulse } = block;
   const parts = disclosed(open.stretches, slots.length, link);
@@ -102,6 +105,9 @@ export async function numberAsAlice(
     const found = reach > 0 ? await shiftOf(seen, record, link, { low: -reach, high: reach, guess: 0 }) : { shift };
     shifts.push(found?.shift ?? null);
   }
+  // Of slots and outcomes that were not Bob's, shifts would tell what her bits are.
+  if (disclosesOutcomes(link))
+    for (const { reach } of open.stretches) if (reach > 0) ledger.aside(countBits(2 * reach + 1));
   await channel.send("slots.numbers", { shifts });
   return renumbered(block, open, shifts, link).slots;
 }

@@ -113,6 +113,29 @@ describe.each([
   });
 });
 
+it("refuses changes of both directions whose blocks would cancel under one hash key", async () => {
+  const [a, b] = padEnds();
+  const [alice, bob] = await met(a, b);
+  const said = { alice: new Uint8Array(64), bob: new Uint8Array(64) };
+  for (const apart of [-3, -2, -1, 0, 1, 2, 3]) {
+    const [atAlice, atBob] = [alice.transcript(`${apart}`), bob.transcript(`${apart}`)];
+    const heard = { alice: said.alice.slice().fill(7, 32, 48), bob: said.bob.slice() };
+    // Of Alice's message the second block from the end, of Bob's any.
+    const at = 32 + 16 * apart;
+    heard.bob.fill(7, Math.max(0, at), Math.min(64, at + 16));
+    for (const [end, own, others] of [
+      [atAlice, said.alice, heard.bob],
+      [atBob, said.bob, heard.alice],
+    ] as const) {
+      end.sent(own);
+      end.received(others);
+    }
+    await expect(atAlice.check(await atBob.make()), `${apart}`).rejects.toMatchObject({
+      code: "CHANNEL_AUTHENTICATION_FAILED",
+    });
+  }
+});
+
 describe("one-time pads", () => {
   it("burn when a tag is wrong: the right one under the same pad comes too late", async () => {
     const [a, b] = padEnds();

@@ -113,7 +113,7 @@ export async function oneBlock(
     };
     try {
       for await (const raw of source[role].blocks?.() ?? []) {
-        const slots = await raw.slots(channel, systemRandom);
+        const slots = await raw.slots(channel, systemRandom, ledger);
         return { outcome: await distillBlock(role === "alice" ? alice : bob, work, slots), ledger, released };
       }
       throw new Error("no block");

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import type { PreparationRecord } from "../../src/dumps/preparation.js";
+import { LeakLedger } from "../../src/security/ledger.js";
 import { Generator } from "../../src/simulate/generator.js";
 import type { PulseBlock } from "../../src/timing/pulse-blocks.js";
 import { numberAsAlice, numberAsBob, openNumbers } from "../../src/timing/pulse-relock.js";
@@ -62,7 +63,7 @@ test.each([
   expect(open.outcomes.length).toBe(left);
   const { alice, bob } = loopbackPair();
   const [slots, atBob] = await Promise.all([
-    numberAsAlice(alice, block, open, record, link),
+    numberAsAlice(alice, block, open, record, link, new LeakLedger()),
     numberAsBob(bob, block, open, link),
   ]);
   expect(stretch.shift).toBe(shift);
@@ -81,7 +82,7 @@ test("a shift beyond the reach is not found: the stretch is left out at both end
   const open = openNumbers(block, two);
   const { alice, bob } = loopbackPair();
   const [slots, atBob] = await Promise.all([
-    numberAsAlice(alice, block, open, record, two),
+    numberAsAlice(alice, block, open, record, two, new LeakLedger()),
     numberAsBob(bob, block, open, two),
   ]);
   expect(slots.length).toBe(1000);
@@ -91,6 +92,7 @@ test("a shift beyond the reach is not found: the stretch is left out at both end
 test("peers that say something else", async () => {
   const block = blockOf(one, 1000, 5, { reach: 30, shift: undefined });
   const open = openNumbers(block, one);
+  const ledger = new LeakLedger();
   const refused = { code: "CHANNEL_MESSAGE_INVALID" };
   const [stretch] = open.stretches;
   for (const wrong of [
@@ -99,7 +101,7 @@ test("peers that say something else", async () => {
     { stretches: [{ ...stretch!, from: block.slots.length }], outcomes: new Uint8Array() },
     { ...open, stretches: [stretch!, stretch!] },
   ])
-    await expect(numberAsAlice(loopbackPair().alice, block, wrong, record, one)).rejects.toMatchObject(refused);
+    await expect(numberAsAlice(loopbackPair().alice, block, wrong, record, one, ledger)).rejects.toMatchObject(refused);
   for (const shifts of [[31], [], [1, 1]]) {
     const { alice, bob } = loopbackPair();
     await alice.send("slots.numbers", { shifts });

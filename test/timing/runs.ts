@@ -5,6 +5,7 @@ import type { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { openDump, PreparationRecord } from "../../src/dumps/index.js";
 import { type Link, type LinkInput, parseLink } from "../../src/link.js";
+import { LeakLedger } from "../../src/security/ledger.js";
 import { simulate } from "../../src/simulate/index.js";
 import { aliceSlotsOfPulses, bobSlotsOfPulses } from "../../src/stages/slots.js";
 import { EventStream } from "../../src/timing/events.js";
@@ -152,8 +153,8 @@ export async function siftPulses(link: Link, run: Run): Promise<Sifted> {
     let [bits, errors] = [0, 0];
     for await (const block of pulseBlocks(atBob, events, link)) {
       const [a, b] = await Promise.all([
-        aliceSlotsOfPulses(alice, link, record, block.index),
-        bobSlotsOfPulses(bob, link, block, (bytes) => new Uint8Array(bytes)),
+        aliceSlotsOfPulses(alice, link, record, block.index, new LeakLedger()),
+        bobSlotsOfPulses(bob, link, block, (bytes) => new Uint8Array(bytes), new LeakLedger()),
       ]);
       expect(a.own.count).toBe(b.own.count);
       for (let i = 0; i < a.own.count; i++) {
