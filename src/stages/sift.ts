@@ -86,7 +86,7 @@ export async function siftAsAlice(context: SiftContext, slots: OwnSlots): Promis
   const vetoedBob = wireBits(bob.vetoed, slots.count);
   const same = equalBits(slots.basis, bases);
   const sorted = await sortSlots(context, slots, same, slots.vetoed, vetoedBob, slots.intensity);
-  context.ledger.aside(sorted.spare.length);
+  context.ledger.aside(lent(link, slots, same, vetoedBob));
   await channel.send("sift.answer", {
     same: same.bytes,
     vetoed: slots.vetoed.bytes,
@@ -117,6 +117,13 @@ export async function siftAsBob(context: SiftContext, slots: OwnSlots): Promise<
     bases: { slots: slots.count, equal: countOnes(same), aliceX, bobX: countOnes(slots.basis) },
     clicks: singleClicks(link, slots, same, vetoedAlice, { own: sorted, check, spare }),
   };
+}
+
+/** Bits of hers that are no key only because the peer says so. */
+function lent(link: Link, { basis, vetoed }: OwnSlots, same: BitString, vetoedBob: BitString): number {
+  const other = link.keyBasis === "X" ? 0 : 255;
+  const bytes = same.bytes.map((byte, i) => byte & vetoedBob.bytes[i]! & ~vetoed.bytes[i]! & (basis.bytes[i]! ^ other));
+  return countOnes(BitString.adopt(bytes, same.length));
 }
 
 function intensityCount(link: Link): number {
