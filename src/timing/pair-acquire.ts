@@ -152,8 +152,8 @@ export async function acquirePairsAsAlice(
   };
 }
 
-function chooseSegment({ overlapStart, pairsPerPs }: CoarseSearch): Stretch {
+function chooseSegment({ from, pairsPerPs }: CoarseSearch): Stretch {
   const wanted = calibrationPairs / pairsPerPs;
   const length = Math.round(Math.min(longestSegmentPs, Math.max(shortestSegmentPs, wanted)));
-  return { from: overlapStart, to: overlapStart + BigInt(length) };
+  return { from, to: from + BigInt(length) };
 }

@@ -17,8 +17,9 @@ export interface CoarseOffset {
   readonly drift: number;
   readonly driftReach: number;
   readonly rate: number;
-  /** Pairs in the peak. */
-  readonly pairs: number;
+  /** Bin that its pairs stood out with, and the span that they were seen in. */
+  readonly binPs: number;
+  readonly span: number;
 }
 
 const slices = 64;
@@ -29,6 +30,8 @@ const finestPs = 50_000;
 /** Changes of the drift: 15 ppm/s, in half a bin's bow. */
 const largestRate = 15e-18;
 const rateBins = 4;
+/** Of a line that is looked for near by, to each side: half of what is looked at. */
+const continuedBins = 16;
 /** A changing drift is believed where it gathers more than this many roots of the count. */
 const rateSigmas = 0.5;
 /** A peak seen at a wrong drift is followed to the right one in so many steps. */
@@ -68,7 +71,7 @@ export function judgePeak(
 ): CoarseOffset | undefined {
   // A bow of more than two bins would have left no peak.
   const rate = Math.min(largestRate, (16 * peakBinPs) / searched.span ** 2);
-  let reach: Reach = { binPs: peakBinPs / finer, drift: 1.25 * driftStep, rate };
+  const reach: Reach = { binPs: peakBinPs / finer, drift: 1.25 * driftStep, rate };
   let line: Line = { ...peak, rate: 0 };
   let best: Bent | undefined;
   for (let step = 0; step < mostSteps; step++) {
@@ -78,15 +81,48 @@ export function judgePeak(
     if (Math.abs(next.drift - line.drift) < driftStep) break;
     line = { ...next, rate: 0 };
   }
-  // Where pairs are few among many, finer bins have less chance in them: a true peak stands out more and more.
-  for (let before = 0; best; best = bend(a, b, best, reach)) {
+  return standingOut(a, b, best, reach, (binPs) => trialsOf(searched, binPs));
+}
+
+/**
+ * A line that was found, looked for in a stretch of b near by: its uncertainty leaves few places, so that few pairs stand
+ * out.
+ */
+export function continueLine(a: Float64Array, b: Float64Array, found: CoarseOffset): CoarseOffset | undefined {
+  const [first, last] = [b[0]!, b[b.length - 1]!];
+  const away = Math.max(Math.abs(first - found.at), Math.abs(last - found.at)) / found.span;
+  // Uncertain by two bins over the span that it was found in, its bow by two over the square.
+  const binPs = Math.max(finestPs, found.binPs * Math.max(1, (2 * away + 2 * away * away) / continuedBins));
+  const own = stepsOf(found.span, found.binPs);
+  const reach = {
+    binPs,
+    drift: found.driftReach + away * found.span * own.rateStep,
+    rate: Math.min(largestRate, own.rateStep),
+  };
+  const span = last - first;
+  const trials = (bins: number) => trialsOf({ range: bendBins * binPs, largestDrift: reach.drift, span }, bins);
+  return standingOut(a, b, bend(a, b, found, reach), reach, trials);
+}
+
+/** Where pairs are few among many, finer bins have less chance in them: a true peak stands out more and more. */
+function standingOut(
+  a: Float64Array,
+  b: Float64Array,
+  first: Bent | undefined,
+  firstReach: Reach,
+  trials: (binPs: number) => number,
+): CoarseOffset | undefined {
+  let reach = firstReach;
+  let before = 0;
+  for (let best = first; best; best = bend(a, b, best, reach)) {
     const { sum, chance, steps, ...found } = best;
+    const { binPs } = reach;
     const tail = poissonTail(sum, chance);
-    if (tail + Math.log(trialsOf(searched, reach.binPs)) <= Math.log(falseLockProbability))
-      return { ...found, driftReach: 4 * steps.driftStep, pairs: sum - chance };
-    if (reach.binPs < finestPs || tail > 1.2 * before) return undefined;
+    if (tail + Math.log(trials(binPs)) <= Math.log(falseLockProbability))
+      return { ...found, driftReach: 4 * steps.driftStep, binPs };
+    if (binPs < finestPs || tail > 1.2 * before) return undefined;
     before = tail;
-    reach = { binPs: reach.binPs / finer, drift: 2 * steps.driftStep, rate: 1.5 * steps.rateStep };
+    reach = { binPs: binPs / finer, drift: 2 * steps.driftStep, rate: 1.5 * steps.rateStep };
   }
   return undefined;
 }
@@ -106,6 +142,7 @@ interface Reach {
 }
 
 export interface Bent extends Line {
+  readonly span: number;
   readonly sum: number;
   /** What chance puts there: the mean of all bins. */
   readonly chance: number;
@@ -139,6 +176,7 @@ export function bend(a: Float64Array, b: Float64Array, line: Line, reach: Reach)
     offset: there.offset + (best.bin + 0.5 - bendBins / 2) * binPs,
     drift: there.drift + best.drift,
     rate: line.rate + best.rate,
+    span,
     sum: best.sum,
     // A sum weighs its bin once and both neighbours by half: no larger tail than Poisson's of the same mean.
     chance: (2 * total) / bendBins,

@@ -2,10 +2,11 @@
  * The coarse offset of a link of pairs, both ends.
  *
  *   Bob → Alice  pairs.coarse    times of a stretch of his, rounded to a quarter of a microsecond
- *   Alice → Bob  pairs.segment   not found: another stretch, please; or what he shall disclose (pair-acquire.ts)
+ *   Alice → Bob  pairs.segment   another stretch, please; or what he shall disclose (pair-acquire.ts)
  *
  * Quick searches first, over wider and wider offsets; then with more bins, which find weaker links (pair-search.ts), where
- * the stretch holds enough pairs of such a link to be worth a lock.
+ * the stretch holds enough pairs of such a link to be worth a lock. From where the clock is found it is followed back,
+ * stretch by stretch, to where both dumps begin: what lies before the disclosed stretch makes no key.
  */
 import { z } from "zod";
 import { decodeRising, encodeRising } from "../channel/encoding.js";
@@ -14,8 +15,9 @@ import type { BlockChannel } from "../channel/types.js";
 import { QkdError } from "../errors.js";
 import { offsetAt } from "./clock-filter.js";
 import { collect, type EventStream, endsAfter, lowerBound, spanPs } from "./events.js";
-import type { CoarseOffset } from "./pair-bend.js";
+import { type CoarseOffset, continueLine } from "./pair-bend.js";
 import type { Stretch } from "./pair-blocks.js";
+import { firstPairs } from "./pair-onset.js";
 import { coarseGridPs, coarseOffset, leastCoincidences } from "./pair-search.js";
 import type { NoLock, NoLockReason } from "./types.js";
 
@@ -41,12 +43,15 @@ const steps: readonly Step[] = [
 ];
 /** Pairs in the stretch below which a link that only a deeper search finds is not worth it. */
 const worthwhilePairs = 300;
+/** From where the clock was found back: how far from one stretch to the next of their length, how often, and to where. */
+const hopShare = 0.9;
+const mostHops = 24;
+const closePs = 1e9;
+const mostTries = steps.length + mostHops;
 /** Bounds a message; so many events need no longer stretch. */
 const mostOffered = 2 ** 22;
 /** First events further apart than this come from clocks that were started at unrelated times. */
 const unrelatedPs = 3e13;
-/** How far from Bob's stretch the coarse offset still holds. */
-const extrapolatePs = 1.2e12;
 
 export const decimal = z.string().regex(/^-?\d{1,20}$/);
 const coarseSchema = z.strictObject({
@@ -57,29 +62,28 @@ const coarseSchema = z.strictObject({
   /** Length of Bob's whole dump, ps, where he has come to its end. */
   dump: z.number().min(0).max(Number.MAX_SAFE_INTEGER).nullable(),
 });
+type Offered = z.infer<typeof coarseSchema>;
 const segmentSchema = z.strictObject({
   reason: z.enum(["NO_DETECTIONS", "NO_LOCK", "NEXT"]).nullable(),
-  /** With NEXT: the step whose stretch is wanted. */
-  step: z
-    .int()
-    .min(0)
-    .max(steps.length - 1),
+  /** With NEXT: the stretch wanted, after his first event. */
+  next: z.strictObject({ start: z.int().min(0).max(unrelatedPs), length: z.int().min(1).max(long) }),
   from: decimal,
   to: decimal,
 });
+type Wanted = Pick<Step, "start" | "length">;
 
 /** Bob's end. @returns what he shall disclose */
 export async function offerStretches(channel: BlockChannel, events: EventStream): Promise<Stretch | NoLock> {
-  let wanted = 0;
-  for (let tries = 0; tries < steps.length; tries++) {
-    const { start, length } = steps[wanted]!;
+  let wanted: Wanted = steps[0]!;
+  for (let tries = 0; tries < mostTries; tries++) {
+    const { start, length } = wanted;
     const ahead = await events.readAhead((batches) => spanPs(batches) >= start + length);
     events.checkChannels("bob");
     const base = ahead[0]?.base ?? 0n;
     const { times } = collect(ahead, base);
     const first = times[0] ?? 0;
     const whole = (times[times.length - 1] ?? 0) - first;
-    const { from, to } = stretchOf(steps[wanted]!, whole);
+    const { from, to } = stretchOf(wanted, whole);
     const window = times.subarray(lowerBound(times, first + from), lowerBound(times, first + to + 1));
     const offered = window.subarray(0, mostOffered).map((t) => Math.round(t / coarseGridPs));
     await channel.send("pairs.coarse", {
@@ -92,13 +96,13 @@ export async function offerStretches(channel: BlockChannel, events: EventStream)
     const answer = await channel.receive("pairs.segment", segmentSchema);
     if (answer.reason === null) return { from: BigInt(answer.from), to: BigInt(answer.to) };
     if (answer.reason !== "NEXT") return noLock(answer.reason, { step: "coarse offset" });
-    wanted = answer.step;
+    wanted = answer.next;
   }
   throw new QkdError("CHANNEL_MESSAGE_UNEXPECTED", "Alice asks for more of Bob's times than acquisition takes.");
 }
 
 /** A dump that ends sooner offers its last part. */
-function stretchOf({ start, length }: Step, dump: number): { from: number; to: number } {
+function stretchOf({ start, length }: Wanted, dump: number): { from: number; to: number } {
   const from = Math.min(start, Math.max(0, dump - length));
   return { from, to: Math.min(from + length, dump) };
 }
@@ -107,8 +111,8 @@ export interface CoarseSearch {
   readonly found: CoarseOffset;
   /** Where it holds, Bob's clock. */
   readonly at: bigint;
-  /** Where overlap begins, Bob's clock, as far as it is near that stretch. */
-  readonly overlapStart: bigint;
+  /** Where pairs begin, Bob's clock, as far as they could be followed back. */
+  readonly from: bigint;
   readonly pairsPerPs: number;
 }
 
@@ -117,8 +121,8 @@ export async function findCoarse(
   channel: BlockChannel,
   events: EventStream,
 ): Promise<{ search: CoarseSearch; answer: (disclose: Stretch) => Promise<void> } | NoLock> {
-  const say = (reason: NoLockReason | "NEXT" | null, step = 0, from = 0n, to = 0n) =>
-    channel.send("pairs.segment", { reason, step, from: String(from), to: String(to) });
+  const say = (reason: NoLockReason | "NEXT" | null, { start, length }: Wanted = steps[0]!, from = 0n, to = 0n) =>
+    channel.send("pairs.segment", { reason, next: { start, length }, from: String(from), to: String(to) });
   const give = async (reason: NoLockReason, details: NoLock["details"]) => {
     await say(reason);
     return noLock(reason, { step: "coarse offset", ...details });
@@ -128,8 +132,6 @@ export async function findCoarse(
   let rates = { aliceHz: 0, bobHz: 0 };
   for (let index = 0; ; ) {
     const bob = await channel.receive("pairs.coarse", coarseSchema);
-    const base = BigInt(bob.base);
-    const coarse = decodeRising(bob.times, bob.count, 2 ** 44).map((unit) => unit * coarseGridPs);
     // Quick steps that come to the same stretch are one, over the widest of their offsets.
     const name = (step: Step) => {
       const { from, to } = stretchOf(step, bob.dump ?? Number.MAX_SAFE_INTEGER);
@@ -137,17 +139,24 @@ export async function findCoarse(
     };
     const same = steps.filter((step) => name(step) === name(steps[index]!));
     const reach = same.reduce((widest, step) => Math.max(widest, step.reach), 0);
-    const { bins } = steps[index]!;
-    const tried = await searchStretch(events, { base, first: BigInt(bob.first), coarse }, reach, bins);
+    const { bins, length } = steps[index]!;
+    const tried = await searchStretch(events, bob, reach, bins);
     events.checkChannels("alice");
     if (bob.count === 0 || tried.seen === 0) return give("NO_DETECTIONS", {});
-    if (tried.search) return { search: tried.search, answer: ({ from, to }) => say(null, 0, from, to) };
+    if (tried.found) {
+      const ask = async (wanted: Wanted) => {
+        await say("NEXT", wanted);
+        return laidOut(events, await channel.receive("pairs.coarse", coarseSchema));
+      };
+      const search = await followBack({ ...tried, found: tried.found }, length, ask);
+      return { search, answer: ({ from, to }) => say(null, undefined, from, to) };
+    }
     rates = tried.rates;
     least = Math.min(least, leastCoincidences(rates.aliceHz, rates.bobHz, bins));
     done.add(name(steps[index]!));
     index = steps.findIndex((step, at) => at > index && !done.has(name(step)) && worthwhile(step, bob.dump, rates));
     if (index < 0) return give("NO_LOCK", { ...rates, leastPairsHz: Math.round(least) });
-    await say("NEXT", index);
+    await say("NEXT", steps[index]!);
   }
 }
 
@@ -157,42 +166,68 @@ function worthwhile(step: Step, dump: number | null, { aliceHz, bobHz }: { alice
   return (leastCoincidences(aliceHz, bobHz, step.bins) * (to - from)) / 1e12 >= worthwhilePairs;
 }
 
-interface OfferedStretch {
-  readonly base: bigint;
+/** A stretch of Bob's and what Alice has about it, ps after `origin`. */
+interface LaidOut {
+  readonly origin: bigint;
+  readonly alice: Float64Array;
+  readonly bob: Float64Array;
   /** Bob's first event. */
-  readonly first: bigint;
-  /** After `base`, ps. */
-  readonly coarse: Float64Array;
+  readonly first: number;
+}
+
+async function laidOut(events: EventStream, offered: Offered, reach?: number): Promise<LaidOut & { middle: number }> {
+  const head = await events.readAhead((batches) => batches.length > 0);
+  const origin = head[0]?.base ?? 0n;
+  const shift = Number(BigInt(offered.base) - origin);
+  const bob = decodeRising(offered.times, offered.count, 2 ** 44).map((unit) => unit * coarseGridPs + shift);
+  const first = Number(BigInt(offered.first) - origin);
+  const apart = first - (head[0]?.dt[0] ?? 0);
+  const middle = Math.abs(apart) < unrelatedPs ? 0 : apart;
+  const until = (bob[bob.length - 1] ?? 0) - middle + (reach ?? 0);
+  const ahead = await events.readAhead(
+    (batches) => reach === undefined || endsAfter(batches, origin + BigInt(Math.ceil(until))),
+  );
+  return { origin, alice: collect(ahead, origin).times, bob, first, middle };
 }
 
 /** Offsets are absolute, or counted from the first events where the two clocks started at unrelated times. */
-async function searchStretch(events: EventStream, bob: OfferedStretch, reach: number, bins: number) {
-  const head = await events.readAhead((batches) => batches.length > 0);
-  const origin = head[0]?.base ?? 0n;
-  const shift = Number(bob.base - origin);
-  const window = bob.coarse.map((t) => t + shift);
-  const [start, end] = [window[0] ?? 0, window[window.length - 1] ?? 0];
-  const apart = Number(bob.first - origin) - (head[0]?.dt[0] ?? 0);
-  const middle = Math.abs(apart) < unrelatedPs ? 0 : apart;
-  const until = end - middle + reach;
-  const ahead = await events.readAhead((batches) => endsAfter(batches, origin + BigInt(Math.ceil(until))));
-  const { times } = collect(ahead, origin);
-  const hz = (count: number, span: number) => Math.round((count * 1e12) / Math.max(1, span));
-  const rates = { aliceHz: hz(times.length, spanPs(ahead)), bobHz: hz(window.length, end - start) };
-  const found = await coarseOffset(times, window, { low: middle - reach, high: middle + reach, bins });
-  if (!found) return { seen: times.length, rates, search: undefined };
-  const aliceStart = times[0]! + coarseAt(found, times[0]! + found.offset - found.at);
-  const overlap = Math.min(end, times[times.length - 1]! + found.offset) - Math.max(start, aliceStart);
-  const earliest = Math.max(aliceStart, Number(bob.first - origin));
-  const close = Math.abs(earliest - start) <= extrapolatePs;
-  const overlapStart = close ? earliest : Math.max(start, aliceStart);
-  const search: CoarseSearch = {
+async function searchStretch(events: EventStream, offered: Offered, reach: number, bins: number) {
+  const laid = await laidOut(events, offered, reach);
+  const { alice, bob, middle } = laid;
+  const hz = (times: Float64Array) =>
+    Math.round((times.length * 1e12) / Math.max(1, times[times.length - 1]! - times[0]!));
+  const rates = { aliceHz: hz(alice), bobHz: hz(bob) };
+  const found = await coarseOffset(alice, bob, { low: middle - reach, high: middle + reach, bins });
+  return { ...laid, seen: alice.length, rates, found };
+}
+
+/** From the stretch where the clock was found back to where both dumps, or the pairs, begin. */
+async function followBack(
+  start: LaidOut & { found: CoarseOffset },
+  length: number,
+  ask: (wanted: Wanted) => Promise<LaidOut>,
+): Promise<CoarseSearch> {
+  let seen = start;
+  let from = start.bob[0]!;
+  /** Where both dumps have begun, Bob's clock. */
+  const begin = () => {
+    const { alice, first, found } = seen;
+    return Math.max(first, alice[0]! + coarseAt(found, alice[0]! + found.offset - found.at));
+  };
+  for (let hops = 0; hops < mostHops && from - begin() > closePs; hops++) {
+    from = Math.max(begin(), from - hopShare * length);
+    const laid = await ask({ start: Math.max(0, Math.floor(from - start.first)), length });
+    const found = laid.bob.length > 1 ? continueLine(laid.alice, laid.bob, seen.found) : undefined;
+    if (found) seen = { ...laid, found };
+  }
+  const { origin, found } = seen;
+  const pairs = firstPairs(seen.alice, seen.bob, found, begin());
+  return {
     found,
     at: origin + BigInt(Math.round(found.at)),
-    overlapStart: origin + BigInt(Math.ceil(overlapStart)),
-    pairsPerPs: found.pairs / Math.max(1, overlap),
+    from: origin + BigInt(Math.ceil(pairs.from)),
+    pairsPerPs: pairs.perPs,
   };
-  return { seen: times.length, rates, search };
 }
 
 /** The coarse offset some time after it was found. */
