@@ -1,6 +1,7 @@
 // The module's exports and nothing else. One line a kernel file.
 export { xorInto } from "./bits";
 export { cascadeAliceAsk, cascadeAliceGo, cascadeAliceList, cascadeAliceOwed, cascadeAliceStart } from "./cascade/alice";
+export { cascadeBoth } from "./cascade/both";
 export { cascadeBobAsk, cascadeBobStart, cascadeBobTake } from "./cascade/bob";
 export { cascadeDeal, cascadeMix } from "./cascade/deal";
 export { cascadeTag, cascadeTagTable } from "./cascade/tag";

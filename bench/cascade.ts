@@ -28,7 +28,7 @@ export function cascadeCores(qber: number, count: number, draw: () => number): C
       spent[who] += performance.now() - began;
       return result;
     };
-    const frames = { alice: new BlockFrames("alice", seed, pace), bob: new BlockFrames("bob", seed, pace) };
+    const frames = { alice: new BlockFrames(seed, pace), bob: new BlockFrames(seed, pace) };
     const asked = timed(
       "alice",
       () =>

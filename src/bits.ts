@@ -106,6 +106,19 @@ export function countOnes({ bytes }: BitString): number {
   return ones;
 }
 
+/** Number of bits in which two packed words of one length differ. */
+export function countDifferent(a: Uint8Array, b: Uint8Array): number {
+  const words = (a.byteOffset | b.byteOffset) % 4 === 0 ? a.length >>> 2 : 0;
+  const [wide, other] = [
+    new Uint32Array(a.buffer, words ? a.byteOffset : 0, words),
+    new Uint32Array(b.buffer, words ? b.byteOffset : 0, words),
+  ];
+  let ones = 0;
+  for (let i = 0; i < words; i++) ones += onesIn(wide[i]! ^ other[i]!);
+  for (let i = words * 4; i < a.length; i++) ones += onesIn(a[i]! ^ b[i]!);
+  return ones;
+}
+
 /** Of a 32-bit word (Warren, Hacker's Delight, 5-1). */
 function onesIn(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555);

@@ -38,6 +38,7 @@ const at = {
 const atOnce = 32;
 
 interface Slot {
+  readonly bob: boolean;
   readonly frame: number;
   readonly starts: number;
   readonly windows: number;
@@ -46,13 +47,13 @@ interface Slot {
   readonly passes: (readonly number[])[];
 }
 
-/** All frames of one length at one end. */
+/** All frames of one length, of either end or of both. */
 export class CascadeKernel {
   readonly wasm = borrowInstance();
   private ended = false;
   private readonly words: number;
   private readonly orderAt: number[] = [];
-  private readonly free: Slot[] = [];
+  private readonly free = { alice: [] as Slot[], bob: [] as Slot[] };
   readonly input: number;
   readonly output: number;
   readonly scratch: number;
@@ -65,7 +66,6 @@ export class CascadeKernel {
   constructor(
     private readonly shape: FrameShape,
     private readonly orders: CascadeOrders,
-    private readonly side: "alice" | "bob",
   ) {
     this.words = shape.length / 64;
     this.ioBytes = shape.capacity * 4 + shape.length / 8 + 64;
@@ -76,13 +76,17 @@ export class CascadeKernel {
     this.table = this.wasm.hold(2048 * 8);
   }
 
-  alice(word: Uint8Array): AliceHalf {
-    return new KernelAlice(this, this.slot(0), this.shape.length, word);
+  alice(word: Uint8Array): KernelAlice {
+    return new KernelAlice(this, this.slot("alice", 0), this.shape.length, word);
   }
 
   /** @param together at most this many odd leaves are searched together */
-  bob(word: Uint8Array, together: number): BobHalf {
-    return new KernelBob(this, this.slot(together), this.shape.length, word);
+  bob(word: Uint8Array, together: number): KernelBob {
+    return new KernelBob(this, this.slot("bob", together), this.shape.length, word);
+  }
+
+  both(words: { readonly alice: Uint8Array; readonly bob: Uint8Array }, together: number): CascadePair {
+    return new CascadePair(this, this.alice(words.alice), this.bob(words.bob, together));
   }
 
   /** Wipes everything; no half of this kernel may be used after. */
@@ -105,8 +109,8 @@ export class CascadeKernel {
     return this.wasm.u8.subarray(address, address + bytes);
   }
 
-  private slot(together: number): Slot {
-    const slot = this.free.pop() ?? this.make();
+  private slot(side: "alice" | "bob", together: number): Slot {
+    const slot = this.free[side].pop() ?? this.make(side === "bob");
     const view = this.fields();
     const { frame } = slot;
     const { words, shape } = this;
@@ -122,10 +126,10 @@ export class CascadeKernel {
     return slot;
   }
 
-  private make(): Slot {
+  private make(bob: boolean): Slot {
     const { capacity, length } = this.shape;
-    const bob = this.side === "bob";
     return {
+      bob,
       frame: this.wasm.hold(headerBytes + mostPasses * passBytes),
       starts: this.wasm.hold(capacity * 4),
       windows: bob ? this.wasm.hold(capacity * 8) : 0,
@@ -137,8 +141,9 @@ export class CascadeKernel {
   /** Memory and order of the frame's next pass. @returns where its bits lie */
   begin(slot: Slot, pass: number): number {
     const { words, wasm } = this;
-    const bob = this.side === "bob";
-    const books = bob ? [16 * (words + 1), 8 * ((words >>> 6) + 1), 8 * words, 4 * (this.shape.capacity + atOnce)] : [];
+    const books = slot.bob
+      ? [16 * (words + 1), 8 * ((words >>> 6) + 1), 8 * words, 4 * (this.shape.capacity + atOnce)]
+      : [];
     slot.passes[pass] ??= [8 * words, ...books].map((bytes) => wasm.hold(bytes));
     const [bits = 0, ...own] = slot.passes[pass];
     const order = this.order(pass);
@@ -184,7 +189,7 @@ export class CascadeKernel {
   release(slot: Slot): void {
     if (this.ended) return;
     this.wasm.u8.fill(0, slot.frame, slot.frame + headerBytes + mostPasses * passBytes);
-    this.free.push(slot);
+    this.free[slot.bob ? "bob" : "alice"].push(slot);
   }
 
   fields(): DataView {
@@ -204,7 +209,7 @@ abstract class KernelHalf {
   private readonly bits: number;
   constructor(
     protected readonly kernel: CascadeKernel,
-    protected readonly slot: Slot,
+    readonly slot: Slot,
     readonly length: number,
     word: Uint8Array,
   ) {
@@ -297,5 +302,35 @@ class KernelBob extends KernelHalf implements BobHalf {
   take(answers: Uint8Array): void {
     const { wasm, found, output } = this.kernel;
     wasm.exports.cascadeBobTake(this.slot.frame, this.kernel.put(answers), found, output);
+  }
+}
+
+/** Both ends of a frame. */
+export class CascadePair {
+  constructor(
+    private readonly kernel: CascadeKernel,
+    readonly alice: KernelAlice,
+    readonly bob: KernelBob,
+  ) {}
+
+  /** Starts the next pass at both ends. @returns bits that Alice tells */
+  start(level: number): number {
+    const { bytes, bits } = this.alice.start(level);
+    // Bob's pass may need more memory, which detaches views.
+    this.bob.start(level, bytes.slice());
+    return bits;
+  }
+
+  /** Until no leaf is odd, or more than `most` bits were told. */
+  search(most: number): { readonly rounds: number; readonly answered: number; readonly owed: number } {
+    const { wasm, input, output, found } = this.kernel;
+    const { alice, bob } = this;
+    const rounds = wasm.exports.cascadeBoth(alice.slot.frame, bob.slot.frame, output, input, found, most);
+    return { rounds, answered: this.kernel.word32(found), owed: this.kernel.word32(found + 4) };
+  }
+
+  zeroise(): void {
+    this.alice.zeroise();
+    this.bob.zeroise();
   }
 }

@@ -10,6 +10,7 @@ export interface WasmExports {
   cascadeBobAsk(frame: number, out: number, found: number): number;
   cascadeBobStart(frame: number, level: number, answers: number, mine: number, scratch: number): void;
   cascadeBobTake(frame: number, answers: number, found: number, out: number): void;
+  cascadeBoth(alice: number, bob: number, requests: number, answers: number, found: number, most: number): number;
   cascadeDeal(block: number, frames: number, stride: number, count: number, rows: number, back: boolean): void;
   cascadeMix(words: number, groups: number): void;
   cascadeTag(key: bigint, data: number, words: number, table: number): bigint;

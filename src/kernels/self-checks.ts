@@ -189,8 +189,8 @@ function onInstance(wasm: WasmInstance): CheckedKernels {
     toeplitz: (input, seed, bits) => toeplitz(wasm, input, seed, bits),
     siftAlice: (input) => siftAlice(wasm, input),
     siftBob: (input) => siftBob(wasm, input),
-    cascadeAlice: (shape, orders, word) => new CascadeKernel(shape, orders, "alice").alice(word),
-    cascadeBob: (shape, orders, word, together) => new CascadeKernel(shape, orders, "bob").bob(word, together),
+    cascadeAlice: (shape, orders, word) => new CascadeKernel(shape, orders).alice(word),
+    cascadeBob: (shape, orders, word, together) => new CascadeKernel(shape, orders).bob(word, together),
     syndrome: (code, word) => syndrome(wasm, code, word),
     decode: (code, word, target, options) => decode(wasm, code, word, target, options),
   };

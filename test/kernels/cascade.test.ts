@@ -61,7 +61,7 @@ function compare(length: number, qber: number, assumed: number, seed: number, wr
   const shape = shapeOf(length, assumed);
   const orders = new CascadeOrders(length, Uint32Array.of(seed, 2, 3, 4));
   const together = Math.max(1, Math.floor(length * cascadeParameters(assumed).together));
-  const [a, b] = [new CascadeKernel(shape, orders, "alice"), new CascadeKernel(shape, orders, "bob")];
+  const [a, b] = [new CascadeKernel(shape, orders), new CascadeKernel(shape, orders)];
   const wrong = () => {
     const draw = generator(seed + 1);
     return (bytes: Uint8Array) => {
@@ -112,7 +112,7 @@ it("wrong answers: the same bytes, an end, no endless correction", () => {
 it("recycled memory carries nothing over", () => {
   const shape = shapeOf(8192, 0.03);
   const orders = new CascadeOrders(8192, Uint32Array.of(1, 2, 3, 4));
-  const [a, b] = [new CascadeKernel(shape, orders, "alice"), new CascadeKernel(shape, orders, "bob")];
+  const [a, b] = [new CascadeKernel(shape, orders), new CascadeKernel(shape, orders)];
   const runs = [5, 6, 5].map((seed) => {
     const words = noisy(8192, 0.03, generator(seed));
     const [alice, bob] = [a.alice(words.alice), b.bob(words.bob, 2)];

@@ -187,7 +187,7 @@ describe("Cascade with both ends in one process", () => {
     const executor = new InlineExecutor();
     const run = executor.run.bind(executor);
     executor.run = ((name: "cascadePair", input: JobInput<"cascadePair">) => {
-      seen.push(...input.alice, ...input.bob);
+      seen.push(input.alice, input.bob);
       return run(name, input);
     }) as typeof executor.run;
     const { a, b } = noisyPair(2 ** 18, 0.02, 6);

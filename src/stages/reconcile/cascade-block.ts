@@ -21,13 +21,12 @@ export interface Pace {
   readonly few: boolean;
 }
 
-/** One block's frames at one end in one thread: a kernel for each length. */
+/** One block's frames in one thread, at one end or at both: a kernel for each length. */
 export class BlockFrames {
   private readonly kernels = new Map<number, CascadeKernel>();
 
   /** @param seed of the public orders, 4 words */
   constructor(
-    private readonly side: Side,
     private readonly seed: Uint32Array,
     readonly pace: Pace,
   ) {}
@@ -36,7 +35,7 @@ export class BlockFrames {
     const known = this.kernels.get(length);
     if (known) return known;
     const { qber, few } = this.pace;
-    const kernel = new CascadeKernel(shapeOf(length, qber, few), ordersOf(length, this.seed), this.side);
+    const kernel = new CascadeKernel(shapeOf(length, qber, few), ordersOf(length, this.seed));
     this.kernels.set(length, kernel);
     return kernel;
   }

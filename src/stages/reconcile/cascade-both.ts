@@ -4,6 +4,7 @@
  */
 import type { BitString } from "../../bits.js";
 import { ordersOf } from "../../kernels/cascade-order.js";
+import { wipeShared } from "../../kernels/shared.js";
 import { outcome } from "./cascade.js";
 import { checkAccounting, count, wordsOfSeed } from "./cascade-block.js";
 import { collectFrames, dealFrames, planFrames } from "./cascade-frames.js";
@@ -28,14 +29,18 @@ export async function asBoth(
   const alice = dealFrames(words.alice, plan, orders);
   const bob = dealFrames(words.bob, plan, orders);
   let rounds = 0;
+  let errors = 0;
   const tallies = { alice: { failed: 0, rounds: 0 }, bob: { failed: 0, rounds: 0 } };
   const size = Math.min(mostFramesOfPart, Math.ceil(frames / (partsOfWorker * executor.workers)));
   const part = async (from: number) => {
-    const input = { seed, pace, alice: alice.slice(from, from + size), bob: bob.slice(from, from + size) };
+    const [theirs, his] = [alice, bob].map((all) => joined(all.slice(from, from + size)));
+    const lengths = bob.slice(from, from + size).map(({ length }) => length);
+    const input = { seed, pace, alice: theirs!, bob: his!, lengths };
     const done = await executor.run("cascadePair", input, signal ? { signal } : {});
     for (const end of ["alice", "bob"] as const) count(contexts[end], tallies[end], done[end]);
     // In lockstep all frames would take as many rounds as the slowest.
     rounds = Math.max(rounds, done.rounds);
+    errors += done.errors;
   };
   const parts = Array.from({ length: Math.ceil(frames / Math.max(1, size)) }, (_, i) => part(i * size));
   try {
@@ -44,10 +49,16 @@ export async function asBoth(
     const result = collectFrames(bob, plan, orders);
     return {
       alice: outcome(words.alice, block, { ...tallies.alice, rounds }),
-      bob: outcome(result, block, { ...tallies.bob, rounds }),
+      bob: { ...outcome(result, block, { ...tallies.bob, rounds }), errors },
     };
   } finally {
     await Promise.allSettled(parts);
-    for (const bits of [...alice, ...bob]) bits.fill(0);
+    if (frames > 0) for (const all of [alice, bob]) wipeShared(joined(all));
   }
+}
+
+/** Frames that were dealt lie one behind the other. */
+function joined(frames: readonly Uint8Array[]): Uint8Array {
+  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  return new Uint8Array(frames[0]!.buffer, frames[0]!.byteOffset, bytes);
 }

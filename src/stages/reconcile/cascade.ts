@@ -5,9 +5,10 @@
  * order in which they were started, so that both ends compute at once and round trips are filled. A frame whose tag
  * differs gets a pass more under a fresh order and a fresh tag key; one that will not close is revealed and counted.
  */
-import { type BitString, countOnes, xorBits } from "../../bits.js";
+import { type BitString, countDifferent } from "../../bits.js";
 import { QkdError } from "../../errors.js";
 import { type CascadeOrders, ordersOf } from "../../kernels/cascade-order.js";
+import { wipeShared } from "../../kernels/shared.js";
 import { checkAccounting, count, type Pace, type Side, type Tally, wordsOfSeed } from "./cascade-block.js";
 import { asBoth } from "./cascade-both.js";
 import {
@@ -65,7 +66,7 @@ async function withBlock(block: Block, run: () => Promise<ReconcileOutcome>): Pr
   try {
     return await run();
   } finally {
-    for (const bits of block.words) bits.fill(0);
+    for (const bits of block.words) wipeShared(bits);
     await block.lanes.close();
   }
 }
@@ -139,7 +140,7 @@ async function asBob(context: ReconcileContext, word: BitString, block: Block): 
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(await channel.receive("cascade-close", closeSchema), { leaked: ledger.total, failed: tally.failed });
   const result = collectFrames(block.words, block.plan, block.orders);
-  return { ...outcome(result, block, tally), errors: countOnes(xorBits(result, word)) };
+  return { ...outcome(result, block, tally), errors: countDifferent(result.bytes, word.bytes) };
 }
 
 function wordsOf({ waves, words }: Block, wave: number): Uint8Array[] {

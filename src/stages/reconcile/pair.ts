@@ -1,5 +1,5 @@
 /** Both ends of reconciliation in this process, for `reconcile`, the library and benchmarks: two words in, f out. */
-import { type BitString, countOnes, xorBits } from "../../bits.js";
+import { type BitString, countDifferent } from "../../bits.js";
 import { loopbackPair } from "../../channel/loopback.js";
 import { QkdError } from "../../errors.js";
 import { type RandomSource, systemRandom } from "../../random.js";
@@ -67,7 +67,6 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
   reconciling.catch(() => undefined);
   const key = random(tagBits / 8);
   const tag = verificationTag(key, alice);
-  const errors = countOnes(xorBits(alice, bob));
   const { alice: atAlice, bob: atBob } = await reconciling;
   const same = tagsEqual(tag, verificationTag(key, atBob.word));
   const seconds = (performance.now() - began) / 1000;
@@ -76,6 +75,7 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
       alice: ledgers.alice.total,
       bob: ledgers.bob.total,
     });
+  const errors = (same ? atBob.errors : undefined) ?? countDifferent(alice.bytes, bob.bytes);
   const leakedBits = ledgers.alice.total + tagBits;
   const shannon = alice.length * entropy(errors / Math.max(1, alice.length));
   const leak = Object.fromEntries(ledgers.alice.entries.map(({ reason, bits }) => [reason, bits]));

@@ -3,20 +3,13 @@
  * holds of a block is wiped when the block ends, however it does, and with the thread's executor.
  */
 import { QkdError } from "../../errors.js";
+import { wipeShared } from "../../kernels/shared.js";
 import type { WasmInstance } from "../../kernels/wasm.js";
-import { systemRandom } from "../../random.js";
 import { AliceWave, type Answered } from "../../stages/reconcile/cascade-alice.js";
-import {
-  addSpent,
-  BlockFrames,
-  nothingSpent,
-  type Pace,
-  type Side,
-  type Spent,
-} from "../../stages/reconcile/cascade-block.js";
+import { BlockFrames, nothingSpent, type Pace, type Side } from "../../stages/reconcile/cascade-block.js";
 import { BobWave, type Taken } from "../../stages/reconcile/cascade-bob.js";
+import { type BothSpent, reconcileFrame } from "../../stages/reconcile/cascade-frame.js";
 import type { Answer, Ask } from "../../stages/reconcile/cascade-messages.js";
-import { operation } from "../../stages/reconcile/cascade-wire.js";
 import type { Job } from "../job.js";
 
 export interface WaveOf {
@@ -29,7 +22,7 @@ export interface OpenInput extends WaveOf {
   readonly side: Side;
   readonly seed: Uint32Array;
   readonly pace: Pace;
-  /** Packed bits of each frame; zeroised here. */
+  /** Packed bits of each frame, in shared memory; zeroised here. */
   readonly words: readonly Uint8Array[];
 }
 
@@ -45,13 +38,13 @@ export const cascadeOpenJob: Job<OpenInput, { ask?: Ask }> = ({ wasm }, { block,
   try {
     const blocks = held.get(wasm) ?? new Map<number, Held>();
     held.set(wasm, blocks);
-    const here = blocks.get(block) ?? { frames: new BlockFrames(side, seed, pace), waves: new Map() };
+    const here = blocks.get(block) ?? { frames: new BlockFrames(seed, pace), waves: new Map() };
     blocks.set(block, here);
     const opened = side === "alice" ? new AliceWave(here.frames, words) : new BobWave(here.frames, words);
     here.waves.set(wave, opened);
     return { output: opened instanceof BobWave ? { ask: opened.ask() } : {}, transfer: [] };
   } finally {
-    for (const word of words) word.fill(0);
+    for (const word of words) wipeShared(word);
   }
 };
 
@@ -74,46 +67,30 @@ export const cascadeTakeJob: Job<WaveOf & { answer: Answer }, Taken> = ({ wasm }
 export interface PairInput {
   readonly seed: Uint32Array;
   readonly pace: Pace;
-  /** Packed bits of each frame, in shared memory; Bob's become what he ends with. */
-  readonly alice: readonly Uint8Array[];
-  readonly bob: readonly Uint8Array[];
-}
-
-export interface PairOutput {
-  readonly alice: Spent;
-  readonly bob: Spent;
-  /** Of the frame that had most. */
-  readonly rounds: number;
+  /** Packed bits of the frames, one behind the other, in shared memory; Bob's become what he ends with. */
+  readonly alice: Uint8Array;
+  readonly bob: Uint8Array;
+  /** Bytes of each. */
+  readonly lengths: readonly number[];
 }
 
 /** Both ends of some frames, one after the other: a frame's two halves stay in the processor's cache. */
-export const cascadePairJob: Job<PairInput, PairOutput> = ({ cancelled }, { seed, pace, alice, bob }) => {
-  const [atAlice, atBob] = [new BlockFrames("alice", seed, pace), new BlockFrames("bob", seed, pace)];
-  const spent = { alice: nothingSpent(), bob: nothingSpent() };
-  let most = 0;
+export const cascadePairJob: Job<PairInput, BothSpent> = ({ cancelled }, { seed, pace, alice, bob, lengths }) => {
+  const frames = new BlockFrames(seed, pace);
+  const spent: BothSpent = { alice: nothingSpent(), bob: nothingSpent(), rounds: 0, errors: 0 };
   try {
-    for (const [i, word] of bob.entries()) {
+    let at = 0;
+    for (const length of lengths) {
       if (cancelled()) throw new QkdError("ENGINE_CANCELLED", "The job was cancelled.");
-      const [asked, asking] = [new AliceWave(atAlice, [alice[i]!]), new BobWave(atBob, [word])];
-      let rounds = 0;
-      for (let ask: Ask | undefined = asking.ask(); ask; rounds++) {
-        const tagKey = ask.operations.includes(operation.tag) ? systemRandom(8) : noKey;
-        const answer = asked.answer(ask, tagKey);
-        addSpent(spent.alice, answer.spent);
-        const taken: Taken = asking.take({ bits: answer.bits, tagKey });
-        addSpent(spent.bob, taken.spent);
-        for (const ended of taken.ended) word.set(ended.word);
-        ask = taken.ask;
-      }
-      most = Math.max(most, rounds);
+      const end = at + length;
+      reconcileFrame(frames, alice.subarray(at, end), bob.subarray(at, end), spent);
+      at = end;
     }
-    return { output: { ...spent, rounds: most }, transfer: [] };
+    return { output: spent, transfer: [] };
   } finally {
-    atAlice.zeroise();
-    atBob.zeroise();
+    frames.zeroise();
   }
 };
-const noKey = new Uint8Array(8);
 
 /** Wipes a block, or without one all of this thread's. */
 export const cascadeCloseJob: Job<{ block?: number }, object> = ({ wasm }, { block }) => {
