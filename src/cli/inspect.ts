@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { type Inspection, inspectDump } from "../dumps/inspect.js";
 import { QkdError } from "../errors.js";
 import { type DumpFlags, dumpInput, dumpOptions, openOptions } from "./dump-options.js";
+import { inspectionText } from "./inspect-text.js";
 import { answerWith } from "./output.js";
 import { progress } from "./progress.js";
 
@@ -51,23 +52,7 @@ async function inspectOne(
 }
 
 function asText(answer: Inspection | { file: string; error: QkdError }): string {
-  if ("error" in answer)
-    return `${answer.file}\n  ${(answer.error as QkdError).code}: ${(answer.error as QkdError).message}`;
-  const seconds = Number(answer.durationPs) / 1e12;
-  const rate = (count: number) => (seconds > 0 ? `${(count / seconds).toFixed(1)} /s` : "");
-  const lines = [
-    `${answer.file}`,
-    `  format       ${answer.format}${answer.recordType ? ` (${String(answer.recordType)})` : ""}`,
-    `  records      ${answer.records}  (${answer.overflowRecords} overflow records, ${answer.overflowPeriods} periods)`,
-    `  events       ${answer.events}  (${answer.photons} photons, ${answer.markers} markers)`,
-    `  time         ${seconds.toFixed(6)} s, from ${answer.firstPs} ps, tick ${answer.resolutionPs} ps`,
-    `  backward     ${answer.outOfOrderSteps} steps`,
-    ...Object.entries(answer.channels).map(
-      ([code, count]) => `  channel ${code.padStart(3)}  ${count}  ${rate(count)}`,
-    ),
-    ...answer.warnings.map(({ code, message }) => `  ${code}: ${message}`),
-  ];
-  for (const name of ["digest", "digestPhotons", "digestT3"])
-    if (answer[name]) lines.push(`  ${name.padEnd(15)}${String(answer[name])}`);
-  return lines.join("\n");
+  if (!("error" in answer)) return inspectionText(answer);
+  const { code, message } = answer.error as QkdError;
+  return `${answer.file}\n  ${code}: ${message}`;
 }

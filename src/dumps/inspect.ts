@@ -1,12 +1,15 @@
 /** What a dump holds: one pass, bounded memory (`qkd-distill inspect`). */
 import type { Readable } from "node:stream";
+import { EventDigests } from "./digests.js";
 import { dumpError } from "./faults.js";
+import { Collector } from "./figures/collector.js";
+import { type Figures, figuresOf } from "./figures/figures.js";
 import { openDump } from "./open.js";
 import { PreparationRecord } from "./preparation.js";
-import { EventCounter, EventDigests } from "./statistics.js";
+
 import type { DumpFormat, DumpInfo, DumpWarning, OpenOptions } from "./types.js";
 
-export interface Inspection {
+export interface Inspection extends Partial<Figures> {
   readonly file: string;
   readonly format: DumpFormat;
   readonly records: number;
@@ -23,6 +26,8 @@ export interface Inspection {
   readonly resolutionPs: number;
   readonly outOfOrderSteps: number;
   readonly warnings: readonly DumpWarning[];
+  /** A preparation record: shares of ones, of basis X, of each intensity. */
+  readonly preparation?: { readonly ones: number; readonly basisX: number; readonly intensities: readonly number[] };
   readonly [more: string]: unknown;
 }
 
@@ -40,7 +45,7 @@ export async function inspectDump(
   try {
     const { info } = dump;
     const isMarker = markerTest(info.format);
-    const counter = new EventCounter();
+    const counter = new Collector(info);
     // Packets of the qcrypto chain have no digest of the stream.
     const digests =
       options.digest && !info.packets ? new EventDigests(info.dtimeResolutionPs !== undefined, isMarker) : undefined;
@@ -61,10 +66,10 @@ export function markerTest(format: DumpFormat): (code: number) => boolean {
   return () => false;
 }
 
-function summary(info: DumpInfo, counter: EventCounter, isMarker: (code: number) => boolean): Inspection {
+function summary(info: DumpInfo, counter: Collector, isMarker: (code: number) => boolean): Inspection {
   const channels: Record<string, number> = {};
   let markers = 0;
-  counter.perCode.forEach((count, code) => {
+  counter.rates.totals().forEach((count, code) => {
     if (count > 0) channels[code] = count;
     if (isMarker(code)) markers += count;
   });
@@ -94,6 +99,7 @@ function summary(info: DumpInfo, counter: EventCounter, isMarker: (code: number)
     ...(info.dtimeResolutionPs === undefined ? {} : { dtimeResolutionPs: info.dtimeResolutionPs }),
     outOfOrderSteps: counter.outOfOrderSteps,
     warnings: info.warnings,
+    ...(info.timeless ? {} : figuresOf(counter, info, isMarker)),
   };
 }
 
@@ -128,6 +134,7 @@ async function inspectPreparation(file: string): Promise<Inspection> {
       overflowRecords: 0,
       overflowPeriods: 0,
       channels,
+      preparation: preparationShares(counts, record.pulses),
       firstPs: "0",
       lastPs: "0",
       durationPs: "0",
@@ -138,4 +145,15 @@ async function inspectPreparation(file: string): Promise<Inspection> {
   } finally {
     await record.close();
   }
+}
+
+/** The record's nibbles as the shares of what the source chose. */
+function preparationShares(counts: Float64Array, pulses: number) {
+  const share = (of: (nibble: number) => boolean) =>
+    pulses > 0 ? counts.reduce((sum, n, nibble) => (of(nibble) ? sum + n : sum), 0) / pulses : 0;
+  return {
+    ones: share((nibble) => (nibble & 1) === 1),
+    basisX: share((nibble) => (nibble & 2) === 2),
+    intensities: [0, 1, 2, 3].map((index) => share((nibble) => nibble >> 2 === index)),
+  };
 }

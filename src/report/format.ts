@@ -51,3 +51,34 @@ const superscripts: Record<string, string> = {
   "8": "⁸",
   "9": "⁹",
 };
+
+const timeUnits = [
+  [1, "s"],
+  [1e-3, "ms"],
+  [1e-6, "µs"],
+  [1e-9, "ns"],
+  [1e-12, "ps"],
+] as const;
+
+/** The unit of time in which `seconds` has one to three digits before the point. */
+export function timeUnit(seconds: number): readonly [size: number, name: string] {
+  return timeUnits.find(([size]) => Math.abs(seconds) >= 0.9995 * size) ?? timeUnits[4];
+}
+
+/** 1.234e-7 → "123 ns", three digits. */
+export function span(seconds: number): string {
+  if (seconds === 0) return "0 s";
+  const [size, name] = timeUnit(seconds);
+  return `${tick(seconds / size)} ${name}`;
+}
+
+/** Value and standard deviation in one unit of time, as many digits as the deviation allows: "82.3 ± 0.7 ns". */
+export function spanWithError(seconds: number, deviation: number): string {
+  const [size, name] = timeUnit(seconds);
+  return `${withError(seconds / size, deviation / size)} ${name}`;
+}
+
+export function withError(value: number, deviation: number): string {
+  const digits = deviation > 0 ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(deviation)))) : 3;
+  return `${value.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
+}

@@ -1,45 +1,6 @@
-/** Counts and digests of a dump's events, one batch after the other (FORMATS.md, top). */
+/** Digests of a dump's events, one batch after the other (FORMATS.md, top). */
 import { createHash, type Hash } from "node:crypto";
 import type { NativeBatch } from "./types.js";
-
-/** Counts that `inspect` prints. Marker: a code of 0x80 | bits (PicoQuant), of 100 and more (quTAG). */
-export class EventCounter {
-  readonly perCode = new Float64Array(256);
-  events = 0;
-  outOfOrderSteps = 0;
-  first: { base: bigint; tick: number; dtime: number } | undefined;
-  last: { base: bigint; tick: number; dtime: number } | undefined;
-  private previous = { base: 0n, tick: 0 };
-
-  add(batch: NativeBatch): void {
-    const { tick, code, length } = batch;
-    const base = batch.base + (batch.wrapped ?? 0n);
-    if (length === 0) return;
-    for (let i = 0; i < length; i++) this.perCode[code[i]!]!++;
-    let before = this.first ? this.previous.tick + Number(this.previous.base - base) : tick[0]!;
-    let [low, high] = [0, 0];
-    let backward = 0;
-    for (let i = 0; i < length; i++) {
-      const t = tick[i]!;
-      if (t < before) {
-        backward++;
-        if (t < tick[low]!) low = i;
-      }
-      if (t >= tick[high]!) high = i;
-      before = t;
-    }
-    this.outOfOrderSteps += backward;
-    this.events += length;
-    const at = (i: number) => ({ base, tick: tick[i]!, dtime: batch.dtime?.[i] ?? 0 });
-    if (!this.first || isBefore(at(low), this.first)) this.first = at(low);
-    if (!this.last || !isBefore(at(high), this.last)) this.last = at(high);
-    this.previous = { base, tick: tick[length - 1]! };
-  }
-}
-
-function isBefore(a: { base: bigint; tick: number }, b: { base: bigint; tick: number }): boolean {
-  return a.base + BigInt(a.tick) < b.base + BigInt(b.tick);
-}
 
 /** SHA-256 over 9-byte records {t u64, code}, with and without markers; T3: 11-byte records {nsync, dtime, code}. */
 export class EventDigests {
