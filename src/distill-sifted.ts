@@ -83,7 +83,7 @@ export async function distillSifted(executor: Executor, options: SiftedOptions):
       siftedBits: pair.bits,
       qber: pair.qber,
       clicks: {
-        single: { siftedBits: pair.bits, errors: pair.errors, qber: pair.qber },
+        single: { siftedBits: pair.bits, compared: pair.bits, errors: pair.errors, qber: pair.qber },
         sameBasis: 0,
         crossBasis: 0,
         deadTimeVetoed: 0,

@@ -46,15 +46,15 @@ export interface BlockWork extends StageContext {
 /** How a block ended, as far as this end knows: counts, no bits but the keys. */
 export interface BlockOutcome {
   readonly slots: BlockSlots;
-  readonly sifted: Omit<SiftedBlock, "key">;
+  readonly sifted: Omit<SiftedBlock, "key" | "lost">;
   readonly alarms: readonly BlockReason[];
   /** Error rate that reconciliation was started with. */
   readonly qberUsed?: number;
   readonly reconciled?: Omit<ReconcileOutcome, "word">;
   /** Key-basis errors by intensity, known once the block is verified (or opened: then in all). */
   readonly keyErrors?: readonly number[];
-  /** Bob: how many of them came from single clicks. */
-  readonly singleKeyErrors?: number;
+  /** Bob: key-basis bits of single clicks that were compared, and errors among them. */
+  readonly singleKey?: { readonly compared: number; readonly errors: number };
   readonly secured?: SecuredLength;
   readonly keys: readonly SecretKey[];
   /** Bits that went into the authentication pool. */
@@ -101,9 +101,10 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
   const secrets: BitString[] = [slots.own.bit];
   try {
     const sifted = await work.timed("sift", () => end.sift(work, slots));
-    secrets.push(sifted.key);
+    secrets.push(sifted.key, sifted.lost);
     const alarms = alarmsOf(work.link, slots, sifted, work.earlier);
-    const known = { slots, sifted: withoutKey(sifted), alarms, keys: [] };
+    const { key: _key, lost: _lost, ...counts } = sifted;
+    const known = { slots, sifted: counts, alarms, keys: [] };
 
     const estimate = await work.timed("estimate", () => end.estimate(work, sifted, alarms));
     if (!estimate.go)
@@ -119,7 +120,7 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
     if (!verdict.equal) return { ...after, reason: "VERIFICATION_FAILED" };
 
     const secured = secure(work, { ...sifted, mKey: verdict.errors });
-    const verified = { ...after, ...errorsKnown(sifted, verdict.errors, word), secured };
+    const verified = { ...after, ...errorsKnown(sifted, verdict.errors, { key: word }), secured };
     if (secured.reason) return { ...verified, reason: secured.reason };
 
     const { key, ids, slot } = await work.timed("amplify", () => end.amplify(work, word, secured));
@@ -149,18 +150,23 @@ function reconcileOptions(
   return { qber, mode, accounting, roundTripSeconds, sourceSeconds, rough };
 }
 
-function withoutKey({ key: _key, ...rest }: SiftedBlock): Omit<SiftedBlock, "key"> {
-  return rest;
+/** @param truth Alice's bits as far as they are known, where this end is Bob */
+function errorsKnown(
+  { key, lost, clicks }: SiftedBlock,
+  keyErrors: readonly number[],
+  truth: { readonly key: BitString; readonly lost?: BitString } | undefined,
+): Pick<BlockOutcome, "keyErrors" | "singleKey"> {
+  if (!clicks || !truth) return { keyErrors };
+  let [compared, errors] = [countOnes(clicks.inKey), wrongOnes(key, truth.key, clicks.inKey)];
+  if (truth.lost) {
+    compared += countOnes(clicks.inLost);
+    errors += wrongOnes(lost, truth.lost, clicks.inLost);
+  }
+  return { keyErrors, singleKey: { compared, errors } };
 }
 
-/** @param truth Alice's word, where this end is Bob */
-function errorsKnown(
-  sifted: SiftedBlock,
-  keyErrors: readonly number[],
-  truth: BitString | undefined,
-): Pick<BlockOutcome, "keyErrors" | "singleKeyErrors"> {
-  if (!sifted.clicks || !truth) return { keyErrors };
-  const wrong = xorBits(sifted.key, truth);
-  for (let i = 0; i < wrong.bytes.length; i++) wrong.bytes[i]! &= sifted.clicks.inKey.bytes[i]!;
-  return { keyErrors, singleKeyErrors: countOnes(wrong) };
+function wrongOnes(own: BitString, truth: BitString, among: BitString): number {
+  const wrong = xorBits(own, truth);
+  for (let i = 0; i < wrong.bytes.length; i++) wrong.bytes[i]! &= among.bytes[i]!;
+  return countOnes(wrong);
 }

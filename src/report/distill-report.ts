@@ -14,7 +14,13 @@ export interface DistillReport {
   readonly siftedBits: number;
   readonly qber: number | null;
   readonly clicks: {
-    readonly single: { readonly siftedBits: number; readonly errors: number | null; readonly qber: number | null };
+    readonly single: {
+      readonly siftedBits: number;
+      /** Of them, bits that were compared; `errors` and `qber` are theirs. */
+      readonly compared: number | null;
+      readonly errors: number | null;
+      readonly qber: number | null;
+    };
     readonly sameBasis: number;
     readonly crossBasis: number;
     readonly deadTimeVetoed: number;
@@ -51,6 +57,9 @@ export function mergeReports(
   const singleKnown = blocks.every(({ clicks }) => clicks.singleErrors !== null);
   const singleSifted = sum(({ clicks }) => clicks.singleSifted ?? 0) + (calibration?.siftedBits ?? 0);
   const singleErrors = singleKnown ? sum(({ clicks }) => clicks.singleErrors ?? 0) + (calibration?.errors ?? 0) : null;
+  const compared = singleKnown
+    ? sum(({ clicks }) => clicks.singleCompared ?? clicks.singleSifted ?? 0) + (calibration?.siftedBits ?? 0)
+    : null;
   const secretBits = sum((row) => row.secretBits);
   const poolBits = sum((row) => row.poolBits ?? 0);
   const pairs = blocks.filter(({ pairs }) => pairs !== undefined);
@@ -80,8 +89,9 @@ export function mergeReports(
     clicks: {
       single: {
         siftedBits: singleSifted,
+        compared,
         errors: singleErrors,
-        qber: singleErrors === null || singleSifted === 0 ? null : singleErrors / singleSifted,
+        qber: singleErrors === null || !compared ? null : singleErrors / compared,
       },
       sameBasis: sum(({ clicks }) => clicks.sameBasis),
       crossBasis: sum(({ clicks }) => clicks.crossBasis),

@@ -43,6 +43,8 @@ export interface BlockRow {
 export interface ClickRow {
   /** Bob alone knows them. */
   readonly singleSifted: number | null;
+  /** Of them, bits that were compared: vetoed slots of the key basis stay closed where the block gives key. */
+  readonly singleCompared?: number | null;
   readonly singleErrors: number | null;
   readonly sameBasis: number;
   readonly crossBasis: number;
@@ -57,7 +59,7 @@ export function blockRow(outcome: BlockOutcome, index: number, context: BlockCon
   const leakedBits = context.ledger.total;
   const shannon = errors ? keyBits * entropy(errors / keyBits) : 0;
   const single = sifted.clicks;
-  const singleErrors = single && outcome.singleKeyErrors !== undefined ? single.errors + outcome.singleKeyErrors : null;
+  const { singleKey } = outcome;
   return {
     index,
     siftedBits: keyBits + sum(sifted.nTest),
@@ -85,7 +87,8 @@ export function blockRow(outcome: BlockOutcome, index: number, context: BlockCon
     ...(secured ? { terms: secured.bound.terms } : {}),
     clicks: {
       singleSifted: single?.siftedBits ?? null,
-      singleErrors,
+      singleCompared: single && singleKey ? single.compared + singleKey.compared : null,
+      singleErrors: single && singleKey ? single.errors + singleKey.errors : null,
       sameBasis: slots.clicks?.sameBasis ?? 0,
       crossBasis: slots.clicks?.crossBasis ?? 0,
       deadTimeVetoed: single?.deadTimeVetoed ?? null,

@@ -5,7 +5,8 @@
  *
  *   Bob → Alice  estimate.bob    alarms he raises
  *   Alice → Bob  estimate.alice  the joint decision: go on with this error rate, or why not
- *   and where they do not go on, the dead block is opened so that its error rate can be told:
+ *   and where they do not go on, the dead block is opened, with what a dead time took out of it, so that its error rate
+ *   can be told:
  *   Alice → Bob  estimate.opened   Bob → Alice  estimate.counted
  */
 import { z } from "zod";
@@ -30,7 +31,7 @@ export type Estimate =
       readonly reason: BlockReason;
       readonly errors: number;
       /** Bob: Alice's bits of the dead block. */
-      readonly opened?: BitString;
+      readonly opened?: { readonly key: BitString; readonly lost: BitString };
     };
 
 const bobSchema = z.strictObject({ reason: wireText.nullable() });
@@ -39,7 +40,7 @@ const aliceSchema = z.strictObject({
   qber: z.number().min(0).max(0.5),
   tracked: z.boolean(),
 });
-const openedSchema = z.strictObject({ key: wireBytes });
+const openedSchema = z.strictObject({ key: wireBytes, lost: wireBytes });
 const countedSchema = z.strictObject({ errors: wireCount });
 
 /** Rates below this are not believed: a code must exist for it. */
@@ -59,8 +60,8 @@ export async function estimateAsAlice(
   const tracked = keyQber !== undefined;
   await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked });
   if (!reason) return { go: true, qber, rough: !tracked };
-  context.ledger.aside(block.key.length);
-  await context.channel.send("estimate.opened", { key: block.key.bytes });
+  context.ledger.aside(block.key.length + block.lost.length);
+  await context.channel.send("estimate.opened", { key: block.key.bytes, lost: block.lost.bytes });
   const { errors } = await context.channel.receive("estimate.counted", countedSchema);
   return { go: false, reason, errors };
 }
@@ -78,11 +79,11 @@ export async function estimateAsBob(
     return { go: true, qber, rough: !tracked };
   }
   const opened = await context.channel.receive("estimate.opened", openedSchema);
-  const key = wireBits(opened.key, block.key.length);
+  const [key, lost] = [wireBits(opened.key, block.key.length), wireBits(opened.lost, block.lost.length)];
   const errors = countOnes(xorBits(key, block.key));
   context.ledger.aside(countBits(block.key.length));
   await context.channel.send("estimate.counted", { errors });
-  return { go: false, reason: reason as BlockReason, errors, opened: key };
+  return { go: false, reason: reason as BlockReason, errors, opened: { key, lost } };
 }
 
 export function testQber(block: SiftedBlock): number {

@@ -3,12 +3,12 @@
  * (FORMULAS.md 9, DESIGN.md decision 10). Both ends hold the same slots in the same order.
  *
  *   Bob → Alice  sift.bases    his basis of every slot, which slots his dead time vetoes
- *   Alice → Bob  sift.answer   where bases are equal, her vetoes, intensities of kept slots, her bits of the check basis
- *                              and of vetoed slots (which are no key, so that their errors can be counted; what the
- *                              peer calls vetoed in an attempt that fails may be key in the next)
+ *   Alice → Bob  sift.answer   where bases are equal, her vetoes, intensities of kept slots, her bits of the check basis,
+ *                              also of vetoed slots, so that their errors can be counted
  *   Bob → Alice  sift.check    his bits of the check basis
  *
- * Nothing here depends on a key-basis bit, so nothing enters the leak ledger.
+ * Vetoed slots of the key basis stay closed: a detector that is dead does not click, so such a bit would tell the key bits
+ * beside it. Nothing here depends on a key-basis bit, so nothing enters the leak ledger.
  */
 import { z } from "zod";
 import { BitString, countOnes, xorBits } from "../bits.js";
@@ -17,7 +17,7 @@ import { wireBits, wireBytes } from "../channel/schemas.js";
 import type { Link } from "../link.js";
 import type { StageContext } from "./context.js";
 
-type SiftContext = Pick<StageContext, "channel" | "link" | "executor" | "ledger">;
+type SiftContext = Pick<StageContext, "channel" | "link" | "executor">;
 
 /** One end's view of a block's slots. `basis`: 1 = X. */
 export interface OwnSlots {
@@ -35,6 +35,8 @@ export interface OwnSlots {
 export interface SiftedBlock {
   /** This end's bits in the key basis, in slot order. */
   readonly key: BitString;
+  /** Those that a dead time took out of it: as secret, and told only with the whole block. */
+  readonly lost: BitString;
   /** Intensity of each key bit. */
   readonly keyIntensity: Uint8Array;
   /** Detections by intensity. */
@@ -59,13 +61,15 @@ export interface BasisCounts {
   readonly bobX: number;
 }
 
-/** Single clicks before the dead-time rule (CONTRACT.md, "Clicks"); `errors` is whole once key errors are known. */
+/** Single clicks before the dead-time rule (CONTRACT.md, "Clicks"). */
 export interface SingleClicks {
   readonly siftedBits: number;
-  /** Errors outside the key. */
+  /** Of the check basis. */
+  readonly compared: number;
   readonly errors: number;
-  /** 1 = this key bit comes from a single click. */
+  /** 1 = this bit of `key` or `lost` comes from a single click. */
   readonly inKey: BitString;
+  readonly inLost: BitString;
   readonly deadTimeVetoed: number;
 }
 
@@ -86,7 +90,6 @@ export async function siftAsAlice(context: SiftContext, slots: OwnSlots): Promis
   const vetoedBob = wireBits(bob.vetoed, slots.count);
   const same = equalBits(slots.basis, bases);
   const sorted = await sortSlots(context, slots, same, slots.vetoed, vetoedBob, slots.intensity);
-  context.ledger.aside(lent(link, slots, same, vetoedBob));
   await channel.send("sift.answer", {
     same: same.bytes,
     vetoed: slots.vetoed.bytes,
@@ -119,13 +122,6 @@ export async function siftAsBob(context: SiftContext, slots: OwnSlots): Promise<
   };
 }
 
-/** Bits of hers that are no key only because the peer says so. */
-function lent(link: Link, { basis, vetoed }: OwnSlots, same: BitString, vetoedBob: BitString): number {
-  const other = link.keyBasis === "X" ? 0 : 255;
-  const bytes = same.bytes.map((byte, i) => byte & vetoedBob.bytes[i]! & ~vetoed.bytes[i]! & (basis.bytes[i]! ^ other));
-  return countOnes(BitString.adopt(bytes, same.length));
-}
-
 function intensityCount(link: Link): number {
   return link.source?.intensities.length ?? 1;
 }
@@ -133,7 +129,8 @@ function intensityCount(link: Link): number {
 interface SortedSlots {
   readonly key: BitString;
   readonly check: BitString;
-  /** Equal bases, but vetoed by either dead time. */
+  /** Equal bases, but vetoed by either dead time: of the key basis and of the check basis. */
+  readonly lost: BitString;
   readonly spare: BitString;
   /** Of key and check slots together, in slot order. */
   readonly intensities: Uint8Array;
@@ -183,6 +180,7 @@ async function sortSlots(
   return {
     key: BitString.adopt(sifted.key, sifted.keyBits),
     check: BitString.adopt(sifted.check, sifted.checkBits),
+    lost: BitString.adopt(sifted.lost, sifted.lostBits),
     spare: BitString.adopt(sifted.spare, sifted.spareBits),
     intensities,
     isKey,
@@ -207,7 +205,7 @@ function counted(link: Link, sorted: SortedSlots, peerCheck: BitString): Omit<Si
       if (own !== peerCheck.get(check++)) mTest[k]!++;
     }
   }
-  return { key: sorted.key, keyIntensity, nKey, nTest, mTest, onesKey, onesTest };
+  return { key: sorted.key, lost: sorted.lost, keyIntensity, nKey, nTest, mTest, onesKey, onesTest };
 }
 
 function singleClicks(
@@ -218,19 +216,21 @@ function singleClicks(
   bits: { own: SortedSlots; check: BitString; spare: BitString },
 ): SingleClicks {
   const keyBasis = link.keyBasis === "X" ? 1 : 0;
-  const inKey = new BitCollector(bits.own.key.length);
-  let [siftedBits, errors, check, spare, deadTimeVetoed] = [0, 0, 0, 0, 0];
+  const [inKey, inLost] = [new BitCollector(bits.own.key.length), new BitCollector(bits.own.lost.length)];
+  let [siftedBits, compared, errors, check, spare, deadTimeVetoed] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < slots.count; i++) {
     const vetoed = vetoedAlice.get(i) || slots.vetoed.get(i);
     if (vetoed) deadTimeVetoed++;
     if (!same.get(i)) continue;
     const single = slots.single?.get(i) ?? 1;
     siftedBits += single;
-    if (vetoed) errors += single & (slots.bit.get(i) ^ bits.spare.get(spare++));
-    else if (slots.basis.get(i) === keyBasis) inKey.push(single);
-    else errors += single & (slots.bit.get(i) ^ bits.check.get(check++));
+    if (slots.basis.get(i) === keyBasis) (vetoed ? inLost : inKey).push(single);
+    else {
+      compared += single;
+      errors += single & (slots.bit.get(i) ^ (vetoed ? bits.spare.get(spare++) : bits.check.get(check++)));
+    }
   }
-  return { siftedBits, errors, inKey: inKey.done(), deadTimeVetoed };
+  return { siftedBits, compared, errors, inKey: inKey.done(), inLost: inLost.done(), deadTimeVetoed };
 }
 
 function equalBits(a: BitString, b: BitString): BitString {

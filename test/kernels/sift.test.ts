@@ -186,12 +186,14 @@ describe.each(["one thread", "pool"] as const)("compaction of one end's bits, %s
       spared: column("spared"),
       keyBasis,
     });
-    const { key, keyBits, check, checkBits, spare, spareBits } = await job;
+    const { key, keyBits, check, checkBits, lost, lostBits, spare, spareBits } = await job;
     const bitsWhere = (choose: (row: (typeof rows)[number]) => boolean) =>
       text(pack(rows.filter(choose).map((r) => r.bit)));
     expect(text(BitString.from(key, keyBits))).toBe(bitsWhere((r) => r.kept === 1 && r.basis === keyBasis));
     expect(text(BitString.from(check, checkBits))).toBe(bitsWhere((r) => r.kept === 1 && r.basis !== keyBasis));
-    expect(text(BitString.from(spare, spareBits))).toBe(bitsWhere((r) => (r.spared & 1) === 1));
+    const spared = (basis: number) => bitsWhere((r) => (r.spared & 1) === 1 && r.basis === basis);
+    expect(text(BitString.from(lost, lostBits))).toBe(spared(keyBasis));
+    expect(text(BitString.from(spare, spareBits))).toBe(spared(1 - keyBasis));
   }
 
   it("lengths 0 to 130 and awkward ones to 1e5, many jobs in flight", async () => {

@@ -20,6 +20,7 @@ const clicks = { sameBasis: 10, crossBasis: 10, perDetector: [4000, 4000, 1000, 
 const calm: BlockSlots = { own, clicks };
 const sifted: SiftedBlock = {
   key: bits(8000),
+  lost: bits(0),
   keyIntensity: new Uint8Array(),
   nKey: [8000],
   nTest: [2000],

@@ -1,4 +1,4 @@
-/** Compaction of one end's bits of a block into key, check and spare bits. */
+/** Compaction of one end's bits of a block into key and check bits, and those of either basis that a dead time takes out. */
 import { BitString } from "../../bits.js";
 import { siftBob } from "../../kernels/sift.js";
 import type { Job } from "../job.js";
@@ -18,16 +18,18 @@ export interface SiftOutput {
   readonly keyBits: number;
   readonly check: Uint8Array;
   readonly checkBits: number;
+  /** Taken out, of the key basis and of the check basis. */
+  readonly lost: Uint8Array;
+  readonly lostBits: number;
   readonly spare: Uint8Array;
   readonly spareBits: number;
 }
 
 export const siftJob: Job<SiftInput, SiftOutput> = ({ wasm }, { count, keyBasis, ...packed }) => {
   const bits = (bytes: Uint8Array) => BitString.adopt(bytes, count);
-  const bit = bits(packed.bit);
-  const { key, check } = siftBob(wasm, { bit, basis: bits(packed.basis), same: bits(packed.kept), keyBasis });
-  const oneBasis = BitString.zeros(count);
-  const { key: spare } = siftBob(wasm, { bit, basis: oneBasis, same: bits(packed.spared), keyBasis: 0 });
+  const [bit, basis] = [bits(packed.bit), bits(packed.basis)];
+  const { key, check } = siftBob(wasm, { bit, basis, same: bits(packed.kept), keyBasis });
+  const { key: lost, check: spare } = siftBob(wasm, { bit, basis, same: bits(packed.spared), keyBasis });
   packed.bit.fill(0);
   return {
     output: {
@@ -35,9 +37,11 @@ export const siftJob: Job<SiftInput, SiftOutput> = ({ wasm }, { count, keyBasis,
       keyBits: key.length,
       check: check.bytes,
       checkBits: check.length,
+      lost: lost.bytes,
+      lostBits: lost.length,
       spare: spare.bytes,
       spareBits: spare.length,
     },
-    transfer: [key, check, spare].map(({ bytes }) => bytes.buffer as ArrayBuffer),
+    transfer: [key, check, lost, spare].map(({ bytes }) => bytes.buffer as ArrayBuffer),
   };
 };
