@@ -99,6 +99,7 @@ export const bob: EndStages = {
 
 export async function distillBlock(end: EndStages, work: BlockWork, slots: BlockSlots): Promise<BlockOutcome> {
   const secrets: BitString[] = [slots.own.bit];
+  let unheld: readonly { readonly bytes: Uint8Array }[] = [];
   try {
     const sifted = await work.timed("sift", () => end.sift(work, slots));
     secrets.push(sifted.key, sifted.lost);
@@ -126,14 +127,17 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
     const { key, ids, slot } = await work.timed("amplify", () => end.amplify(work, word, secured));
     secrets.push(key);
     const made = splitKey(key, secured.bits, ids, work.metadata(secured.bits), slot);
+    unheld = [...made.keys, ...(made.deposit ? [made.deposit] : [])];
     const outcome = { ...verified, keys: made.keys, poolBits: secured.poolBits };
     const records = { decide: () => work.decide(made, outcome), release: () => work.release(made) };
     await work.timed("commit", () => end.commit(work, records));
     if (slot !== undefined) work.deposits?.settleSlot(slot);
     made.deposit?.bytes.fill(0);
+    unheld = [];
     return outcome;
   } finally {
     for (const secret of secrets) secret.zeroise();
+    for (const { bytes } of unheld) bytes.fill(0);
   }
 }
 

@@ -112,8 +112,10 @@ export class PreparedStore implements PreparedKeys {
 /** For runs without a state folder. */
 export class MemoryPrepared implements PreparedKeys {
   private readonly made = new Map<number, BlockKeys>();
-  async put(block: number, made: BlockKeys): Promise<void> {
-    this.made.set(block, made);
+  async put(block: number, { keys, deposit, record }: BlockKeys): Promise<void> {
+    const copied = <T extends { readonly bytes: Uint8Array }>(held: T) => ({ ...held, bytes: held.bytes.slice() });
+    const own = { keys: keys.map(copied), ...(deposit ? { deposit: copied(deposit) } : {}) };
+    this.made.set(block, { ...own, ...(record ? { record } : {}) });
   }
   async get(block: number): Promise<BlockKeys> {
     return this.made.get(block) ?? { keys: [] };

@@ -11,6 +11,7 @@ import { z } from "zod";
 import type { BitString } from "../bits.js";
 import { wireBytes, wireCount } from "../channel/schemas.js";
 import { QkdError } from "../errors.js";
+import { EpsilonBudget } from "../security/index.js";
 import { countBits } from "../security/ledger.js";
 import { verificationTag } from "../security/verification.js";
 import type { StageContext } from "./context.js";
@@ -29,6 +30,7 @@ export interface Verdict {
 }
 
 export async function verifyAsAlice(context: StageContext, word: BitString, block: SiftedBlock): Promise<Verdict> {
+  checkTag(context, word);
   const key = context.random(tagBytes);
   context.ledger.aside(verificationTagBits);
   await context.channel.send("verify.tag", { key, tag: verificationTag(key, word) });
@@ -43,6 +45,7 @@ export async function verifyAsAlice(context: StageContext, word: BitString, bloc
 
 /** @param word Bob's estimate of Alice's key */
 export async function verifyAsBob(context: StageContext, word: BitString, block: SiftedBlock): Promise<Verdict> {
+  checkTag(context, word);
   const { key, tag } = await context.channel.receive("verify.tag", tagSchema);
   if (key.length !== tagBytes || tag.length !== tagBytes)
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "A verification tag or its key has the wrong length.");
@@ -52,6 +55,11 @@ export async function verifyAsBob(context: StageContext, word: BitString, block:
   context.ledger.aside(1);
   await context.channel.send("verify.verdict", { equal, errors });
   return { equal, errors };
+}
+
+/** @throws QkdError SECURITY_TAG_TOO_SHORT where the link asks for more than a tag gives */
+function checkTag({ link: { epsilon } }: StageContext, word: BitString): void {
+  new EpsilonBudget(epsilon.secrecy, epsilon.correctness).verify(word.length);
 }
 
 function countReport({ link, ledger }: StageContext, block: SiftedBlock): void {

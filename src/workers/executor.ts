@@ -55,12 +55,18 @@ abstract class TrackedExecutor implements Executor {
   }
 
   private async start(name: string, input: unknown, { transfer = [], signal, lane }: RunOptions): Promise<unknown> {
-    if (this.closing) throw new QkdError("ENGINE_CLOSED", "The engine is closed.");
-    if (signal?.aborted) throw cancelled();
+    if (this.closing || signal?.aborted) {
+      // Given away all the same: nobody else can zeroise them.
+      for (const buffer of transfer) new Uint8Array(buffer).fill(0);
+      throw this.closing ? new QkdError("ENGINE_CLOSED", "The engine is closed.") : cancelled();
+    }
     const answer = await this.submit({ name, input, ...(signal ? { cancel: flagOf(signal) } : {}) }, transfer, lane);
     if (!answer.ok) throw new QkdError(answer.error.code, answer.error.message, answer.error.details);
     for (const buffer of answer.recycle) this.buffers.give(buffer);
-    if (signal?.aborted) throw cancelled();
+    if (signal?.aborted) {
+      wipe(answer.output);
+      throw cancelled();
+    }
     return answer.output;
   }
 
@@ -126,6 +132,12 @@ function flagOf(signal: AbortSignal): Int32Array {
   flags.set(signal, flag);
   signal.addEventListener("abort", () => Atomics.store(flag, 0, 1), { once: true });
   return flag;
+}
+
+/** A result that nobody takes. */
+function wipe(output: unknown): void {
+  if (ArrayBuffer.isView(output)) new Uint8Array(output.buffer, output.byteOffset, output.byteLength).fill(0);
+  else if (typeof output === "object" && output !== null) for (const part of Object.values(output)) wipe(part);
 }
 
 function cancelled(): QkdError {

@@ -1,7 +1,9 @@
 /** After a block's end, with key or without, neither the kernels' memory nor recycled buffers nor its slots hold its bits. */
 import { expect, test } from "vitest";
+import { planFrames } from "../../src/codes/adapt.js";
 import type { WasmInstance } from "../../src/kernels/wasm.js";
 import { parseLink } from "../../src/link.js";
+import { DealtBlock } from "../../src/stages/reconcile/frames.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 import { smallBbm92 } from "./links.js";
 import { oneBlock } from "./one-block.js";
@@ -55,5 +57,42 @@ test.each([
   for (const secret of secrets) expect(found(memoryOf(executor), secret)).toBe(false);
   // the search itself finds what is there
   expect(found([Buffer.from(secrets[0]!)], secrets[0]!)).toBe(true);
+  await executor.close();
+});
+
+test("of a key whose commit fails, and of a block that asks for more than its tag gives", async () => {
+  const executor = new InlineExecutor();
+  const data = { qber: 0.02, slots: 12_000, seed: 9 };
+  const { bob } = await oneBlock(parseLink(smallBbm92()), executor, data, (message) => {
+    if (message.from === "alice" && message.type === "tag") (message.body.tag as Uint8Array)[0]! ^= 1;
+    return [message];
+  });
+  expect(bob.error).toMatchObject({ code: "CHANNEL_AUTHENTICATION_FAILED" });
+  expect(bob.decided.length).toBe(1);
+  for (const { bytes } of bob.decided) expect(bytes.every((byte) => byte === 0)).toBe(true);
+  const strict = parseLink(smallBbm92({ epsilon: { secrecy: 1e-6, correctness: 1e-37 } }));
+  const { alice } = await oneBlock(strict, executor, data, (message) => [message]);
+  expect(alice.error).toMatchObject({ code: "SECURITY_TAG_TOO_SHORT" });
+  await executor.close();
+});
+
+test("of a block given up: frames that come later, and jobs that nobody waits for", async () => {
+  const plan = planFrames(40_000, { qber: 0.02, profile: "single", largestFrame: 10_000 });
+  const block = new DealtBlock(plan);
+  const late = new Uint8Array(Math.ceil(plan.n / 32) * 4).fill(255);
+  block.zeroise();
+  block.collect(0, late);
+  expect([...block.word.bytes, ...late].every((byte) => byte === 0)).toBe(true);
+
+  const executor = new InlineExecutor();
+  const words = () => [new Uint8Array(plan.n / 8).fill(85)];
+  const stop = new AbortController();
+  const [during, after] = [words(), words()];
+  const started = executor.run("ldpcSyndrome", { code: plan.code, words: during }, { signal: stop.signal });
+  stop.abort();
+  await expect(started).rejects.toMatchObject({ code: "ENGINE_CANCELLED" });
+  const refused = { transfer: after.map(({ buffer }) => buffer), signal: stop.signal };
+  await expect(executor.run("ldpcSyndrome", { code: plan.code, words: after }, refused)).rejects.toThrow();
+  expect([...during, ...after].every((word) => word.every((byte) => byte === 0))).toBe(true);
   await executor.close();
 });

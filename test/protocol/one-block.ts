@@ -25,6 +25,8 @@ export interface EndResult {
   readonly error?: unknown;
   readonly ledger: LeakLedger;
   readonly released: readonly SecretKey[];
+  /** As they were handed to be made durable. */
+  readonly decided: readonly SecretKey[];
 }
 
 class Box {
@@ -89,7 +91,7 @@ export async function oneBlock(
       },
     };
     const ledger = new LeakLedger();
-    const released: SecretKey[] = [];
+    const [released, decided]: [SecretKey[], SecretKey[]] = [[], []];
     const work: BlockWork = {
       link,
       index: 0,
@@ -106,7 +108,7 @@ export async function oneBlock(
       metadata: () => ({}) as never,
       timed: (_stage, run) => run(),
       seeded: async () => undefined,
-      decide: async () => undefined,
+      decide: async ({ keys }) => void decided.push(...keys),
       async release({ keys }) {
         for (const key of keys) released.push({ ...key, bytes: key.bytes.slice() });
       },
@@ -114,11 +116,11 @@ export async function oneBlock(
     try {
       for await (const raw of source[role].blocks?.() ?? []) {
         const slots = await raw.slots(channel, systemRandom, ledger);
-        return { outcome: await distillBlock(role === "alice" ? alice : bob, work, slots), ledger, released };
+        return { outcome: await distillBlock(role === "alice" ? alice : bob, work, slots), ledger, released, decided };
       }
       throw new Error("no block");
     } catch (error) {
-      return { error, ledger, released };
+      return { error, ledger, released, decided };
     } finally {
       to.close();
     }

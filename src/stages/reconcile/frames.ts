@@ -17,6 +17,7 @@ export function realBits(f: number, { bits, frames }: FramePlan): number {
 /** A block whose frames are dealt and collected one by one, so that workers need not wait for the last of them. */
 export class DealtBlock {
   private readonly block: Uint32Array<ArrayBuffer>;
+  private ended = false;
 
   /** @param word dealt from; absent: filled by `collect` */
   constructor(
@@ -37,7 +38,8 @@ export class DealtBlock {
   /** @param word packed code word of frame f, in whole 32 bits; zeroised */
   collect(f: number, word: Uint8Array): void {
     const own = new Uint32Array(word.buffer, word.byteOffset, word.length / 4);
-    copyUnits(own, 0, unitWords, this.block, f * unitWords, this.plan.frames * unitWords);
+    // A frame that is done after the block was given up goes nowhere.
+    if (!this.ended) copyUnits(own, 0, unitWords, this.block, f * unitWords, this.plan.frames * unitWords);
     own.fill(0);
   }
 
@@ -47,6 +49,7 @@ export class DealtBlock {
   }
 
   zeroise(): void {
+    this.ended = true;
     this.block.fill(0);
   }
 }

@@ -66,6 +66,12 @@ export async function decodeTrials(
       }),
     );
   }
-  await Promise.all(jobs);
+  try {
+    await Promise.all(jobs);
+  } catch (error) {
+    await Promise.allSettled(jobs);
+    for (const { result } of trials) result?.word.fill(0);
+    throw error;
+  }
   return trials;
 }

@@ -2,7 +2,7 @@
 import { BitString, byteLength } from "../../bits.js";
 import { loadCode } from "../../codes/catalogue.js";
 import { decode, syndrome } from "../../kernels/ldpc.js";
-import type { Job } from "../job.js";
+import type { Job, WorkerContext } from "../job.js";
 
 export interface SyndromeInput {
   readonly code: string;
@@ -11,10 +11,13 @@ export interface SyndromeInput {
 }
 
 export const ldpcSyndromeJob: Job<SyndromeInput, { syndromes: Uint8Array[] }> = ({ wasm }, { code: id, words }) => {
-  const code = loadCode(id);
-  const syndromes = words.map((word) => syndrome(wasm, code, BitString.adopt(word, code.n)).bytes);
-  for (const word of words) word.fill(0);
-  return { output: { syndromes }, transfer: syndromes.map((bits) => bits.buffer as ArrayBuffer) };
+  try {
+    const code = loadCode(id);
+    const syndromes = words.map((word) => syndrome(wasm, code, BitString.adopt(word, code.n)).bytes);
+    return { output: { syndromes }, transfer: syndromes.map((bits) => bits.buffer as ArrayBuffer) };
+  } finally {
+    for (const word of words) word.fill(0);
+  }
 };
 
 export interface DecodeFrame {
@@ -49,7 +52,15 @@ export interface DecodedFrame {
   readonly state?: Uint8Array<ArrayBuffer>;
 }
 
-export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wasm, cancelled }, input) => {
+export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = (context, input) => {
+  try {
+    return decodeFrames(context, input);
+  } finally {
+    for (const { word } of input.frames) word.fill(0);
+  }
+};
+
+function decodeFrames({ wasm, cancelled }: WorkerContext, input: DecodeInput) {
   const code = loadCode(input.code);
   const frames: DecodedFrame[] = [];
   for (const frame of input.frames) {
@@ -75,7 +86,6 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
         ...(frame.state ? { state: frame.state } : {}),
       },
     );
-    frame.word.fill(0);
     if (state !== frame.state) frame.state?.fill(0);
     frames.push({
       ok,
@@ -88,4 +98,4 @@ export const ldpcDecodeJob: Job<DecodeInput, { frames: DecodedFrame[] }> = ({ wa
   }
   const transfer = frames.flatMap(({ word, state }) => [word.buffer as ArrayBuffer, ...(state ? [state.buffer] : [])]);
   return { output: { frames }, transfer };
-};
+}
