@@ -3,24 +3,30 @@ import type { Command } from "commander";
 import { type Inspection, inspectDump } from "../dumps/inspect.js";
 import { QkdError } from "../errors.js";
 import { type DumpFlags, dumpInput, dumpOptions, openOptions } from "./dump-options.js";
+import { writeWhole } from "./files.js";
 import { inspectionText } from "./inspect-text.js";
 import { answerWith } from "./output.js";
 import { progress } from "./progress.js";
 
 interface Flags extends DumpFlags {
   digest?: boolean;
+  report?: string | true;
 }
 
 export function register(program: Command): void {
   const command = program
     .command("inspect")
-    .description("what detector dumps hold: format, counts, channels, times, warnings, digests")
+    .description(
+      "what detector dumps hold: counts, rates, intervals, dead times, afterpulses, gaps, a part of the link file",
+    )
     .argument("<files...>", "dump files, or - for standard input")
-    .option("--digest", "SHA-256 over the events");
+    .option("--digest", "SHA-256 over the events")
+    .option("--report [file]", "also write a page with plots, default inspect.html", reportName);
   dumpOptions(command);
   answerWith(command, async (files: string[], flags: Flags) => {
-    const answers = [];
+    const answers: Answered[] = [];
     for (const file of files) answers.push(await inspectOne(file, flags, files.length > 1));
+    if (flags.report) await writeReport(flags.report === true ? "inspect.html" : flags.report, answers);
     const failed = answers.some((answer) => "error" in answer);
     return {
       json: files.length === 1 ? answers[0] : answers,
@@ -30,11 +36,27 @@ export function register(program: Command): void {
   });
 }
 
-async function inspectOne(
-  file: string,
-  flags: Flags,
-  several: boolean,
-): Promise<Inspection | { file: string; error: QkdError }> {
+type Answered = Inspection | { file: string; error: QkdError };
+
+/** Another name could be a dump that the option swallowed. @throws QkdError USAGE_INVALID */
+function reportName(name: string): string {
+  if (/\.html?$/i.test(name)) return name;
+  throw new QkdError("USAGE_INVALID", `--report: ${name} is no .html file; put the option behind the dumps.`, {
+    option: "--report",
+  });
+}
+
+async function writeReport(path: string, answers: readonly Answered[]): Promise<void> {
+  // The plotting library is loaded only where somebody wants pictures.
+  const { renderInspections } = await import("../report/inspect-page.js");
+  const found = answers.filter((answer): answer is Inspection => !("error" in answer));
+  const failed = answers.flatMap((answer) =>
+    "error" in answer ? [{ file: answer.file, reason: (answer.error as QkdError).message }] : [],
+  );
+  await writeWhole(path, renderInspections(found, failed), 0o644);
+}
+
+async function inspectOne(file: string, flags: Flags, several: boolean): Promise<Answered> {
   const bar = progress(file);
   const onProgress = (done: number, total: number | undefined) => bar.update(done, total ?? done);
   try {
@@ -51,7 +73,7 @@ async function inspectOne(
   }
 }
 
-function asText(answer: Inspection | { file: string; error: QkdError }): string {
+function asText(answer: Answered): string {
   if (!("error" in answer)) return inspectionText(answer);
   const { code, message } = answer.error as QkdError;
   return `${answer.file}\n  ${code}: ${message}`;

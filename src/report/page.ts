@@ -14,6 +14,7 @@ import {
 } from "./charts.js";
 import { html, percent, short, whole } from "./format.js";
 import type { ReportModel } from "./model.js";
+import { cards, charts, section, shell } from "./shell.js";
 import {
   alarmsTable,
   blocksTable,
@@ -24,7 +25,6 @@ import {
   softwareList,
   stagesTable,
 } from "./tables.js";
-import { style } from "./theme.js";
 
 export function renderReport(model: ReportModel): string {
   const sections = [
@@ -39,19 +39,9 @@ export function renderReport(model: ReportModel): string {
     section("Files", model.files?.length ? filesTable(model.files) : ""),
     section("Software", model.software ? softwareList(model.software) : ""),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="color-scheme" content="light dark">
-<title>${html(model.link)} · qkd-distill</title>
-<link rel="icon" href="data:,">
-<style>${style}</style>
-</head>
-<body>
-<header>
+  return shell(
+    model.link,
+    `<header>
 <h1>${html(model.link)}</h1>
 <p class="soft">${html(model.protocol)} · ${html(model.createdAt)}</p>
 ${verdict(model)}
@@ -60,10 +50,8 @@ ${figures(model)}
 <main>
 ${sections.filter(Boolean).join("\n")}
 </main>
-<footer>Every figure on this page was counted in this run. No key, seed or sifted bit is in it.</footer>
-</body>
-</html>
-`;
+<footer>Every figure on this page was counted in this run. No key, seed or sifted bit is in it.</footer>`,
+  );
 }
 
 function pictures(model: ReportModel): Picture[] {
@@ -83,16 +71,8 @@ function pictures(model: ReportModel): Picture[] {
 
 function picturesSection(drawn: readonly Picture[]): string {
   if (drawn.length === 0) return "";
-  const figure = ({ id, title, svg, caption, wide }: Picture) =>
-    `<figure id="${id}"${wide ? ' class="wide"' : ""} aria-labelledby="${id}-title">
-<h3 id="${id}-title">${html(title)}</h3>
-${svg}
-<figcaption>${html(caption)}</figcaption>
-</figure>`;
   return `<section aria-labelledby="pictures"><h2 id="pictures">The run in pictures</h2>
-<div class="charts">
-${drawn.map(figure).join("\n")}
-</div></section>`;
+${charts(drawn)}</section>`;
 }
 
 function verdict({ summary }: ReportModel): string {
@@ -106,7 +86,7 @@ function verdict({ summary }: ReportModel): string {
 
 function figures({ summary, clock }: ReportModel): string {
   const { secretBits, siftedBits, qber, durationSeconds, pulses, authenticationBits, elapsedSeconds } = summary;
-  const rows: [string, string | undefined][] = [
+  return cards([
     ["Secret bits", whole(secretBits)],
     ["Secret bits a second", durationSeconds ? short(secretBits / durationSeconds) : undefined],
     ["Sifted bits", whole(siftedBits)],
@@ -116,13 +96,7 @@ function figures({ summary, clock }: ReportModel): string {
     ["Drift of Bob's clock", clock ? `${clock.driftPpb.toFixed(2)} ppb` : undefined],
     ["Authentication key used", authenticationBits === undefined ? undefined : `${whole(authenticationBits)} bit`],
     ["Distilled in", elapsedSeconds === undefined ? undefined : `${elapsedSeconds.toFixed(1)} s`],
-  ];
-  const shown = rows.filter((row): row is [string, string] => row[1] !== undefined);
-  return `<dl class="figures">${shown.map(([name, value]) => `<div><dt>${name}</dt><dd>${html(value)}</dd></div>`).join("")}</dl>`;
-}
-
-function section(title: string, body: string): string {
-  return body ? `<section><h2>${title}</h2>\n${body}</section>` : "";
+  ]);
 }
 
 function list(lines: readonly string[]): string {

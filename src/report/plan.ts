@@ -2,6 +2,7 @@
 import type { Plan } from "../simulate/plan.js";
 import { axis, draw, legend } from "./chart.js";
 import { html, power, short, tick, whole } from "./format.js";
+import { shell } from "./shell.js";
 import { ink, series, style } from "./theme.js";
 
 const size = { width: 1120, height: 520 };
@@ -68,19 +69,17 @@ export function planPage(plan: Plan): string {
       return `<tr>${numbers.map((n) => `<td>${html(n)}</td>`).join("")}</tr>`;
     });
   const head = ["Block", "ε", "Loss (dB)", "Secret bits of a block", "Bits a second", "QBER", "Phase error ≤"];
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>Plan of ${html(plan.link)} · qkd-distill</title><link rel="icon" href="data:,"><style>${style}</style></head>
-<body><header><h1>Plan of ${html(plan.link)}</h1>
+  return shell(
+    `Plan of ${plan.link}`,
+    `<header><h1>Plan of ${html(plan.link)}</h1>
 <p class="soft">${html(plan.protocol)} · proof ${html(plan.proof)} · leakage modelled as ${plan.efficiency}·n·h(q), expected counts</p></header>
 <main><figure class="wide"><h2>Secret bits a second by loss</h2>
 ${drawPlan(plan)}
 <figcaption>A line ends where the finite-key bound leaves no key. Colour: block size; stroke: ε. Logarithmic scale.</figcaption></figure>
 <h2>Table</h2><div class="table" tabindex="0" role="region" aria-label="Secret bits by block, epsilon and loss"><table><thead><tr>${head.map((h) => `<th scope="col">${h}</th>`).join("")}</tr></thead><tbody>
 ${cells.join("\n")}
-</tbody></table></div></main></body></html>
-`;
+</tbody></table></div></main>`,
+  );
 }
 
 function blockName(plan: Plan, block: number): string {

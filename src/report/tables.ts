@@ -3,15 +3,15 @@ import { shannonBits } from "./charts.js";
 import { html, percent, power, short, whole } from "./format.js";
 import type { ReportAlarm, ReportBlock, ReportEpsilon, ReportModel, ReportSoftware } from "./model.js";
 
-type Cell = string | number | undefined;
+export type Cell = string | number | undefined;
 
-interface Column<T> {
+export interface Column<T> {
   readonly title: string;
   readonly cell: (row: T) => Cell;
   readonly text?: boolean;
 }
 
-function table<T>(rows: readonly T[], columns: readonly Column<T>[], caption: string): string {
+export function table<T>(rows: readonly T[], columns: readonly Column<T>[], caption: string): string {
   const used = columns.filter(({ cell }) => rows.some((row) => cell(row) !== undefined));
   const className = (column: Column<T>) => (column.text ? ' class="text"' : "");
   const head = used.map((c) => `<th scope="col"${className(c)}>${html(c.title)}</th>`).join("");

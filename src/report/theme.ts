@@ -42,6 +42,8 @@ main,header,footer{max-width:72rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:2rem}
 h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}
 h2{font-size:1.15rem;margin:2.5rem 0 .75rem}
+h1,h2{overflow-wrap:anywhere}
+.part{font-size:1.4rem;border-top:2px solid var(--faint);padding-top:1.5rem;margin-top:3.5rem}
 p{margin:.25rem 0}
 .soft,figcaption,footer,dt{color:var(--soft)}
 .verdict{font-size:1.1rem;margin:.75rem 0 1.25rem}
@@ -62,6 +64,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font
 th,td{text-align:right;padding:.35rem .6rem;border-bottom:1px solid var(--faint);white-space:nowrap}
 th{color:var(--soft);font-weight:600}
 td:first-child,th:first-child,.text{text-align:left}
+pre{margin:.5rem 0;padding:.8rem;background:var(--card);border:1px solid var(--faint);border-radius:.5rem;overflow-x:auto}pre code{overflow-wrap:normal}
 code{font:.85rem ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 footer{padding:2rem 1.25rem 3rem;font-size:.85rem}
 @media print{body{font-size:11pt}figure,table,dl.figures div{break-inside:avoid}h2{break-after:avoid}.charts{grid-template-columns:1fr 1fr}}
