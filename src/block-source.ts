@@ -11,13 +11,18 @@ import { acquirePairsAsAlice, acquirePairsAsBob, type Disclose } from "./timing/
 import { type EventBlock, eventBlocks } from "./timing/pair-blocks.js";
 import { PairLinker } from "./timing/pair-linker.js";
 import { blockBoundary, type CalibrationClicks, type PairLock } from "./timing/pairs.js";
-import { type PulseBlock, pulseBlocks } from "./timing/pulse-blocks.js";
+import { defaultPulses, type PulseBlock, pulseBlocks } from "./timing/pulse-blocks.js";
 import { acquirePulsesAsAlice, acquirePulsesAsBob, type BobPulses } from "./timing/pulses.js";
 import type { ClockReport, NoLock } from "./timing/types.js";
 
 /** One end's data: events of a tagger, a preparation record, or blocks whose slots the caller has matched already. */
 export type OwnData =
-  | { readonly events: AsyncIterable<TagBatch>; readonly warnings?: readonly DumpWarning[] }
+  | {
+      readonly events: AsyncIterable<TagBatch>;
+      readonly warnings?: readonly DumpWarning[];
+      /** The dump is followed while it is written; a record says so itself. */
+      readonly growing?: boolean;
+    }
   | { readonly record: PreparationRecord }
   | { readonly matched: LockedSource };
 
@@ -31,16 +36,22 @@ export interface SourceFacts {
   readonly dumpWarnings?: readonly DumpWarning[];
   /** Where there is no lock: what was tried and seen, for people. */
   readonly noLock?: NoLock["details"];
+  /** Of growing data: the end whose ran out while the other's went on. */
+  readonly endedFirst?: Role;
 }
 
 /** What an end has of one block before it speaks with the peer. */
 export interface RawBlock {
   readonly index: number;
+  /** This end's dump ends in it. */
+  readonly last?: boolean;
   slots(channel: BlockChannel, random: RandomSource, ledger: LeakLedger): Promise<BlockSlots>;
 }
 
 export interface LockedSource {
   readonly locked: true;
+  /** Alice's data still grow: she says in a block whether it is her last. */
+  readonly growing?: boolean;
   /** In order of the index; absent where Alice looks every block up that Bob announces. */
   blocks?(): AsyncGenerator<RawBlock>;
   /** A block in which this end has no events of its own, or that it looks up. */
@@ -50,6 +61,10 @@ export interface LockedSource {
 
 /** Without `blocks.seconds` a block of an entanglement link is this long, so that memory stays bounded. */
 const defaultSeconds = 600;
+
+export function blockSeconds({ blocks, source }: Link): number {
+  return source ? ((blocks.pulses ?? defaultPulses) * source.pulsePeriodPs) / 1e12 : (blocks.seconds ?? defaultSeconds);
+}
 
 export async function lockSource(
   role: Role,
@@ -85,8 +100,9 @@ async function lockPulses(channel: BlockChannel, link: Link, data: OwnData): Pro
   if (!lock.locked) return lock;
   return {
     locked: true,
+    growing: lock.growing,
     async *blocks() {
-      for await (const block of pulseBlocks(lock, events, link)) yield rawPulses(link, block);
+      for await (const block of pulseBlocks(lock, events, link)) yield rawPulses(link, lock.growing, block);
     },
     empty: (index) => {
       throw new Error(`block ${index} is Bob's to announce`);
@@ -104,10 +120,10 @@ function disclosedPulses(to: number): Pick<SourceFacts, "disclosed"> {
   return to > 0 ? { disclosed: { from: "0", to: String(to) } } : {};
 }
 
-function rawPulses(link: Link, block: PulseBlock): RawBlock {
+function rawPulses(link: Link, growing: boolean, block: PulseBlock): RawBlock {
   return {
     index: block.index,
-    slots: (channel, random, ledger) => bobSlotsOfPulses(channel, link, block, random, ledger),
+    slots: (channel, random, ledger) => bobSlotsOfPulses(channel, link, block, random, ledger, growing),
   };
 }
 
@@ -135,7 +151,7 @@ async function lockPairs(
     ? acquirePairsAsAlice(channel, events, link)
     : acquirePairsAsBob(channel, events, link, disclose));
   if (!lock.locked) return lock;
-  const seconds = link.blocks.seconds ?? defaultSeconds;
+  const seconds = blockSeconds(link);
   const linker = new PairLinker(lock.halfWidthPs);
   let turn: Promise<unknown> = Promise.resolve();
   const slotsOf = (block: EventBlock) => async (blockChannel: BlockChannel, random: RandomSource) => {
@@ -146,15 +162,18 @@ async function lockPairs(
     return linked;
   };
   const boundary = blockBoundary(role, lock, seconds);
+  let ended = false;
   return {
     locked: true,
+    growing: lock.growing,
     empty: (index) => {
       const nothing = { times: new Float64Array(), detector: new Uint8Array(), vetoed: new Uint8Array() };
-      return { index, slots: slotsOf({ index, start: boundary(index), ...nothing }) };
+      return { index, slots: slotsOf({ index, start: boundary(index), ...nothing, last: ended }) };
     },
     async *blocks() {
       for await (const block of eventBlocks(events, boundary, end.deadTimePs ?? 0, 2 * lock.halfWidthPs, lock.opened))
-        yield { index: block.index, slots: slotsOf(block) };
+        yield { index: block.index, last: block.last, slots: slotsOf(block) };
+      ended = true;
     },
     facts: () => ({
       detections: events.detections,
@@ -185,5 +204,5 @@ function seenIn(data: OwnData, events: EventStream): Pick<SourceFacts, "unnamedC
 
 function streamOf(data: OwnData, end: Link["alice"]): EventStream {
   if (!("events" in data)) throw new Error("a detector dump is needed");
-  return new EventStream(data.events, end);
+  return new EventStream(data.events, end, data.growing);
 }

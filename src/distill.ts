@@ -29,6 +29,11 @@ export interface DistillOptions {
   /** Folder for DIR/alice, DIR/bob, DIR/state. */
   readonly out: string;
   readonly strict?: boolean;
+  /**
+   * The dumps still grow: each has ended once it was quiet for so long. `signal` then ends the run with a report, blocks
+   * under way finished.
+   */
+  readonly follow?: { readonly idleSeconds: number };
   /** Authentication key files of both ends; absent: a random pool for the run. */
   readonly authKey?: string;
   readonly stateKey?: { file?: string; text?: string };
@@ -50,7 +55,7 @@ export async function distill(executor: Executor, options: DistillOptions): Prom
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const end = async (role: Role, stream: Duplex) => {
     try {
-      const { link, out, authKey, strict, stateKey, onBlock, onProgress } = options;
+      const { link, out, authKey, strict, follow, stateKey, onBlock, onProgress } = options;
       return await runEnd(executor, role, {
         link,
         out,
@@ -62,6 +67,7 @@ export async function distill(executor: Executor, options: DistillOptions): Prom
         waitSeconds: 86_400,
         connection: { silenceMs: 86_400_000, heartbeatMs: 60_000 },
         ...(strict ? { strict } : {}),
+        ...(follow ? { follow } : {}),
         ...(stateKey ? { stateKey } : {}),
         ...(role === "bob" && onBlock ? { onBlock } : {}),
         ...(onProgress ? { onProgress: (done, total) => onProgress(role, done, total) } : {}),
@@ -101,6 +107,8 @@ export interface EndOptions {
   readonly waitSeconds?: number;
   readonly connection?: ConnectionOptions;
   readonly strict?: boolean;
+  /** The dump still grows. */
+  readonly follow?: { readonly idleSeconds: number };
   readonly stateKey?: { file?: string; text?: string };
   readonly signal?: AbortSignal;
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
@@ -110,10 +118,11 @@ export interface EndOptions {
 
 /** One end with its files under `out`: keys, audit, state. */
 export async function runEnd(executor: Executor, role: Role, options: EndOptions): Promise<PartyReport> {
-  const { link, out, dump } = options;
+  const { link, out, dump, signal } = options;
+  const follow = options.follow && { ...options.follow, ...(signal ? { signal } : {}) };
   const folder = join(out, role);
   await mkdir(folder, { recursive: true });
-  const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump) });
+  const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump, follow) });
   const open: { close(): Promise<void> }[] = [];
   const opened = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
     const one = await opening;
@@ -130,13 +139,15 @@ export async function runEnd(executor: Executor, role: Role, options: EndOptions
     return await runParty({
       role,
       link,
-      data: () => endData(role, link, dump, { strict, ...(onProgress ? { onProgress } : {}) }),
+      data: () =>
+        endData(role, link, dump, { strict, ...(follow ? { follow } : {}), ...(onProgress ? { onProgress } : {}) }),
       transport: options.transport,
       authenticator,
       state,
       sink,
       executor,
-      ...(options.signal ? { signal: options.signal } : {}),
+      ...(signal ? { signal } : {}),
+      growing: follow !== undefined,
       ...(options.waitSeconds === undefined ? {} : { waitSeconds: options.waitSeconds }),
       ...(options.connection ? { connection: options.connection } : {}),
       ...(options.log ? { log: options.log } : {}),

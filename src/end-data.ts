@@ -1,15 +1,17 @@
 /** Opens an end's data as the link description asks for it. */
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import type { OwnData } from "./block-source.js";
 import type { Role } from "./channel/types.js";
+import { Growth, openGrowing } from "./dumps/growth.js";
 import { openDump, PreparationRecord } from "./dumps/index.js";
-import { type DumpFormat, dumpFormats } from "./dumps/types.js";
-import { QkdError } from "./errors.js";
+import { type DumpFormat, dumpFormats, type Follow, type TagBatch } from "./dumps/types.js";
+import { interrupted, QkdError } from "./errors.js";
 import type { Link } from "./link.js";
 
 export interface EndDataOptions {
   readonly strict?: boolean;
+  /** The file still grows. */
+  readonly follow?: Follow;
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
 
@@ -18,12 +20,41 @@ export async function endData(
   role: Role,
   link: Link,
   file: string,
-  options: EndDataOptions = {},
+  { follow, ...options }: EndDataOptions = {},
 ): Promise<{ data: OwnData; close(): Promise<void> }> {
+  if (!follow) return openData(role, link, file, options);
+  // Somebody may still wait for more of the file when it is closed.
+  const closed = new AbortController();
+  const signal = follow.signal ? AbortSignal.any([follow.signal, closed.signal]) : closed.signal;
+  const { data, close } = await openData(role, link, file, { ...options, follow: { ...follow, signal } });
+  return {
+    data: "events" in data ? { ...data, events: unlessStopped(data.events, signal), growing: true } : data,
+    close: () => {
+      closed.abort();
+      return close();
+    },
+  };
+}
+
+/** Where the run is stopped the dump has not ended. */
+async function* unlessStopped(events: AsyncIterable<TagBatch>, signal: AbortSignal): AsyncGenerator<TagBatch> {
+  for await (const batch of events) {
+    if (signal.aborted) throw interrupted();
+    yield batch;
+  }
+  if (signal.aborted) throw interrupted();
+}
+
+async function openData(
+  role: Role,
+  link: Link,
+  file: string,
+  options: EndDataOptions,
+): Promise<{ data: Extract<OwnData, { events: unknown } | { record: unknown }>; close(): Promise<void> }> {
   const format = link[role].format;
   if (format === "preparation") {
     await refuseDump(file);
-    const record = await PreparationRecord.open(file);
+    const record = await PreparationRecord.open(file, options.follow);
     return { data: { record }, close: () => record.close() };
   }
   if (format !== "auto" && !dumpFormats.includes(format as DumpFormat))
@@ -53,28 +84,54 @@ async function refuseDump(file: string): Promise<void> {
     );
 }
 
-/** What tells one run's dump from another's: a digest of its start, so that a growing file stays itself. */
-export async function dumpIdentity(file: string): Promise<string> {
-  return createHash("sha256")
-    .update(await firstBytes(file, 4096))
-    .digest("hex");
+/**
+ * What tells one run's dump from another's: a digest of its start, so that a growing file stays itself.
+ * @throws QkdError FILE_UNREADABLE, DUMP_REPLACED, INTERRUPTED
+ */
+export async function dumpIdentity(file: string, follow?: Follow): Promise<string> {
+  const head = await firstBytes(file, 4096, follow);
+  return createHash("sha256").update(withoutResults(head)).digest("hex");
 }
 
-async function firstBytes(file: string, count: number): Promise<Uint8Array> {
+/** PicoQuant's software fills in what a measurement came to once it has ended: in tags, or in a header before 2048. */
+function withoutResults(head: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(head);
+  const magic = bytes.toString("latin1", 0, 13);
+  if (magic.startsWith("HydraHarp\0") || magic === "PicoHarp 300\0") return bytes.subarray(2048);
+  if (!magic.startsWith("PQTTTR")) return bytes;
+  const tagBytes = 48;
+  const valueAt = 40;
+  for (let at = bytes.indexOf("TTResult_"); at >= 0; at = bytes.indexOf("TTResult_", at + tagBytes))
+    bytes.fill(0, at + valueAt, at + tagBytes);
+  return bytes;
+}
+
+/** Of a growing file so many, if it does not end before. */
+async function firstBytes(file: string, count: number, follow?: Follow): Promise<Uint8Array> {
   const unreadable = (cause: unknown) => {
+    if (cause instanceof QkdError) return cause;
     const why = (cause as NodeJS.ErrnoException).code ?? "unknown";
     return new QkdError("FILE_UNREADABLE", `${file} cannot be read (${why}).`, { file, why }, { cause });
   };
-  const handle = await open(file, "r").catch((cause: unknown) => {
-    throw unreadable(cause);
-  });
   try {
-    const bytes = new Uint8Array(count);
-    const { bytesRead } = await handle.read(bytes, 0, count, 0).catch((cause: unknown) => {
-      throw unreadable(cause);
-    });
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
+    const handle = await openGrowing(file, follow);
+    try {
+      if (follow) await grown(new Growth(file, handle, follow), count);
+      const bytes = new Uint8Array(count);
+      const { bytesRead } = await handle.read(bytes, 0, count, 0);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    if (follow?.signal?.aborted) throw interrupted();
+    throw unreadable(cause);
+  }
+}
+
+async function grown(growth: Growth, count: number): Promise<void> {
+  for (let [had, size] = [-1, 0]; size < count && size > had; ) {
+    had = size;
+    size = await growth.beyond(had);
   }
 }

@@ -36,6 +36,7 @@ export const errorTable = {
   DUMP_NO_RECORD_COUNT: "Warning: the header counts no records; the file was read to its end.",
   DUMP_RECORD_COUNT_MISMATCH: "Warning (error with --strict): the header counts more or fewer records than there are.",
   DUMP_TRUNCATED_RECORD: "Warning (error with --strict): the last record is cut.",
+  DUMP_REPLACED: "A file that is followed became shorter, or another one took its place; start again with the new one.",
   DUMP_FORMAT_UNSUPPORTED: "There is no reader for that format, or none that reads it from a stream.",
   DUMP_NO_TIMES: "The dump's records say no times, so that it cannot be used as a stream of events.",
   DUMP_UNIT_UNKNOWN: "The dump does not say the unit of its times; name it with --unit.",
@@ -124,6 +125,10 @@ export class QkdError extends Error {
   toJSON(): { code: ErrorCode; message: string; details: Readonly<Record<string, unknown>> } {
     return { code: this.code, message: this.message, details: this.details };
   }
+}
+
+export function interrupted(): QkdError {
+  return new QkdError("INTERRUPTED", "Stopped; what is committed is kept.");
 }
 
 /** For boundaries that must answer with a code: anything that is no QkdError becomes one, its cause kept. */

@@ -4,6 +4,7 @@ import type { Authenticator } from "./channel/authentication.js";
 import type { ConnectionOptions } from "./channel/connection.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
+import { QkdError } from "./errors.js";
 import type { BlockRecord, KeySink } from "./keys/types.js";
 import type { Link } from "./link.js";
 import type { BlockOutcome } from "./party.js";
@@ -33,6 +34,11 @@ export interface PartyOptions {
   readonly waitSeconds?: number;
   readonly connection?: ConnectionOptions;
   readonly signal?: AbortSignal;
+  /**
+   * The data still grow: a peer that is there but slow is no lack of progress, and the signal ends the run with a report,
+   * blocks under way finished.
+   */
+  readonly growing?: boolean;
   readonly onAudit?: (record: AuditRecord) => Promise<void>;
   readonly onBlock?: (row: BlockRow) => void;
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
@@ -46,6 +52,8 @@ export interface PartyReport {
   readonly facts: SourceFacts & { readonly reason?: string };
   /** Pads used, bits. */
   readonly authenticationBits: number;
+  /** The signal ended it; started again it goes on. */
+  readonly interrupted?: true;
 }
 
 /** @throws QkdError as the run fails: INTERRUPTED, CHANNEL_*, AUTH_*, DUMP_*, LINK_*, FILE_* … */
@@ -62,7 +70,8 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     await options.onAudit?.(line as AuditRecord);
     await state.keepRow(index, row);
   };
-  await keepSessions({
+  let interrupted = false;
+  const sessions = keepSessions({
     role,
     link,
     transport: options.transport,
@@ -71,6 +80,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     waitSeconds: options.waitSeconds ?? 60,
     ...(options.connection ? { connection: options.connection } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.growing ? { growing: true } : {}),
     ...(options.log ? { log: options.log } : {}),
     release: async (block) => {
       const made = await state.prepared.get(block);
@@ -96,6 +106,10 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
         },
       }),
   });
+  await sessions.catch((error: unknown) => {
+    interrupted = options.growing === true && error instanceof QkdError && error.code === "INTERRUPTED";
+    if (!interrupted) throw error;
+  });
   await state.keepRun({ facts });
   return {
     role,
@@ -104,6 +118,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     blocks: state.rows as unknown as BlockRow[],
     facts,
     authenticationBits: authenticator.consumedBits,
+    ...(interrupted ? { interrupted: true } : {}),
   };
 
   function metadata(_bits: number, index: number) {

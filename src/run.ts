@@ -16,6 +16,7 @@ import type { RunState } from "./run-state.js";
 import { LeakLedger } from "./security/index.js";
 import type { Session } from "./session.js";
 import { receiveTag, sendTag } from "./stages/commit.js";
+import type { BlockSlots } from "./stages/slots.js";
 import type { Disclose } from "./timing/pair-acquire.js";
 import type { Executor } from "./workers/executor.js";
 
@@ -63,20 +64,21 @@ export async function runSession(session: Session, options: RunOptions): Promise
   const control = session.connection.channel(closingChannel);
   const bobDone = role === "bob" ? state.complete : session.peerComplete;
   let source: LockedSource | undefined;
+  let endedFirst: Role | undefined;
   const { data, close } = bobDone ? { data: undefined, close: async () => undefined } : await options.data();
   try {
     if (data) source = await lock(session, options, data);
     if (role === "bob") {
-      if (source) await lead(session, options, source, control);
+      if (source) endedFirst = await lead(session, options, source, control);
       await state.finish();
       await control.send("next", { index: null });
       await control.receive("ended", z.strictObject({}));
     } else {
-      await follow(session, options, source, control);
+      endedFirst = await follow(session, options, source, control);
       await control.send("ended", {});
     }
-    if (source) options.onFacts(source.facts());
   } finally {
+    if (source) options.onFacts({ ...source.facts(), ...(endedFirst ? { endedFirst } : {}) });
     await close();
   }
   await state.finish();
@@ -86,7 +88,8 @@ export async function runSession(session: Session, options: RunOptions): Promise
 async function lock(session: Session, options: RunOptions, data: OwnData): Promise<LockedSource | undefined> {
   const transcript = session.authentication.transcript("sync");
   const channel = session.connection.channel(syncChannel, transcript);
-  const source = await lockSource(options.role, channel, options.link, data, disclosing(options.state));
+  const locking = lockSource(options.role, channel, options.link, data, disclosing(options.state));
+  const source = await Promise.race([locking, session.over]);
   // Whether there is a lock is believed only once both ends have sealed what was said.
   const sealed = { channel, seal: transcript };
   if (options.role === "bob") {
@@ -134,19 +137,36 @@ async function checkDisclosed(source: LockedSource, { state }: RunOptions): Prom
     );
 }
 
-async function lead(session: Session, options: RunOptions, source: LockedSource, control: BlockChannel): Promise<void> {
-  await withWindow(session, leastInFlight, async (running) => {
-    for await (const raw of source.blocks?.() ?? []) {
+/** @returns Alice where her data, followed, ended before Bob's */
+async function lead(
+  session: Session,
+  options: RunOptions,
+  source: LockedSource,
+  control: BlockChannel,
+): Promise<Role | undefined> {
+  return withWindow(session, leastInFlight, async (running) => {
+    const blocks = source.blocks?.();
+    for (;;) {
+      const next = await Promise.race([blocks?.next(), running.failed, session.over]);
+      if (next === undefined || next.done) return undefined;
+      const raw = next.value;
       if (!session.plan.isOpen(raw.index)) continue;
       await running.room();
       await keepReserve(session, running);
       await control.send("next", { index: raw.index });
       const began = performance.now();
       const waiting = session.roundTripSeconds * roundTripsOfBlock;
-      const block = oneBlock(session, options, raw).then(() => {
+      let told!: (last: boolean) => void;
+      const isLast = new Promise<boolean>((resolve) => {
+        told = resolve;
+      });
+      const block = oneBlock(session, options, raw, { onSlots: (slots) => told(slots.last ?? false) }).then(() => {
         running.size = inFlight(waiting, (performance.now() - began) / 1000);
       });
       running.add(block);
+      // Only so many blocks are announced as Alice has.
+      if (source.growing && (await Promise.race([isLast, running.failed, session.over])))
+        return raw.last ? undefined : "alice";
     }
   });
 }
@@ -157,21 +177,24 @@ export function inFlight(waitingSeconds: number, blockSeconds: number): number {
   return Math.round(leastInFlight / computing);
 }
 
-/** @param source undefined where there is no lock or nothing left to do: then Bob announces no block */
+/**
+ * @param source undefined where there is no lock or nothing left to do: then Bob announces no block
+ * @returns Bob where his data, followed, ended before Alice's
+ */
 async function follow(
   session: Session,
   options: RunOptions,
   source: LockedSource | undefined,
   control: BlockChannel,
-): Promise<void> {
-  await withWindow(session, mostInFlight + 1, async (running) => {
+): Promise<Role | undefined> {
+  return withWindow(session, mostInFlight + 1, async (running) => {
     let blocks = source?.blocks?.();
     let ahead: RawBlock | undefined;
     let last = -1;
     let heard = performance.now();
     for (;;) {
-      const { index } = await Promise.race([control.receive("next", nextSchema), running.failed]);
-      if (index === null) break;
+      const { index } = await Promise.race([control.receive("next", nextSchema), running.failed, session.over]);
+      if (index === null) return source?.growing && blocks && !ahead?.last ? "bob" : undefined;
       // Nothing was left to do: the link is slower than the ends.
       const sourceSeconds = running.count === 0 && last >= 0 ? (performance.now() - heard) / 1000 : 0;
       heard = performance.now();
@@ -181,14 +204,14 @@ async function follow(
       await keepReserve(session, running);
       last = index;
       while (blocks && (ahead === undefined || ahead.index < index)) {
-        const { value, done } = await blocks.next();
+        const { value, done } = await Promise.race([blocks.next(), running.failed, session.over]);
         ahead = done ? undefined : value;
         if (done) blocks = undefined;
       }
       // Alice's dump may be the shorter one, or have a gap: she has nothing in this block.
       const raw = ahead?.index === index ? ahead : source?.empty(index);
       if (!raw) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} without a lock.`, { index });
-      running.add(oneBlock(session, options, raw, sourceSeconds));
+      running.add(oneBlock(session, options, raw, { sourceSeconds }));
     }
   });
 }
@@ -203,7 +226,12 @@ async function keepReserve({ authentication }: Session, running: Window): Promis
   );
 }
 
-async function oneBlock(session: Session, options: RunOptions, raw: RawBlock, sourceSeconds = 0): Promise<void> {
+async function oneBlock(
+  session: Session,
+  options: RunOptions,
+  raw: RawBlock,
+  { sourceSeconds = 0, onSlots }: { sourceSeconds?: number; onSlots?: (slots: BlockSlots) => void },
+): Promise<void> {
   const { state, link, role, executor, random } = options;
   const { index } = raw;
   const earlier = session.plan.retry.get(index) ?? { attempts: 0, leak: 0 };
@@ -267,12 +295,16 @@ async function oneBlock(session: Session, options: RunOptions, raw: RawBlock, so
     },
   };
   const slots = await work.timed("slots", () => raw.slots(work.channel, random, ledger));
-  const outcome = await distillBlock(role === "alice" ? alice : bob, work, slots);
-  if (outcome.keys.length === 0) await state.mark(index, "closed");
-  const record = options.record(outcome, index, context());
-  await (kept ? state.keepRow(index, record.row) : options.keep(record, index));
-  options.onBlock(record);
-  for (const key of outcome.keys) key.bytes.fill(0);
+  onSlots?.(slots);
+  const isThere = index === 0 || slots.pulses !== 0;
+  if (isThere) {
+    const outcome = await distillBlock(role === "alice" ? alice : bob, work, slots);
+    if (outcome.keys.length === 0) await state.mark(index, "closed");
+    const record = options.record(outcome, index, context());
+    await (kept ? state.keepRow(index, record.row) : options.keep(record, index));
+    options.onBlock(record);
+    for (const key of outcome.keys) key.bytes.fill(0);
+  } else await state.mark(index, "closed");
   session.connection.finish(index);
   session.progress();
 }
@@ -335,13 +367,20 @@ function withDurableLeak(
  * Runs blocks at once and returns only when every one of them has ended, however the first failure came: a commit that is
  * still being written must be over before the peer is met again and asked what is committed.
  */
-async function withWindow(session: Session, size: number, body: (running: Window) => Promise<void>): Promise<void> {
+async function withWindow<T>(session: Session, size: number, body: (running: Window) => Promise<T>): Promise<T> {
   const running = new Window(size);
   try {
-    await body(running);
+    const result = await body(running);
     await running.drain();
+    return result;
   } catch (error) {
-    session.connection.close(toQkdError(error, "INTERNAL_ERROR"));
+    const reason = toQkdError(error, "INTERNAL_ERROR");
+    if (reason.code === "INTERRUPTED") {
+      // What is under way ends at both ends, and the peer hears all of it.
+      await running.settled();
+      await session.connection.shutdown();
+    }
+    session.connection.close(reason);
     await running.settled();
     throw error;
   }

@@ -8,7 +8,7 @@ import { Connection, type ConnectionOptions } from "./channel/connection.js";
 import { greetAsAlice, greetAsBob, isMismatch, type Meeting } from "./channel/handshake.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
-import { QkdError, toQkdError } from "./errors.js";
+import { interrupted, QkdError, toQkdError } from "./errors.js";
 import type { Link } from "./link.js";
 import { type BlockPlan, planBlocks, type RunState } from "./run-state.js";
 
@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly waitSeconds: number;
   readonly connection?: ConnectionOptions;
   readonly signal?: AbortSignal;
+  /** This end's data still grow: what takes long may only wait for them, and a stop lets blocks under way finish. */
+  readonly growing?: boolean;
   /** What a session does once the ends know each other; `progress` is to be called whenever something got done. */
   run(session: Session): Promise<void>;
   /** Puts committed keys that never reached the sink there. */
@@ -38,6 +40,8 @@ export interface Session {
   /** Seconds of a round trip, measured while meeting. */
   readonly roundTripSeconds: number;
   readonly signal: AbortSignal;
+  /** Rejects once the connection has ended or this end shall stop; never resolves. For what waits for data. */
+  readonly over: Promise<never>;
   progress(): void;
 }
 
@@ -55,6 +59,8 @@ export async function keepSessions(options: SessionOptions): Promise<void> {
 
 class SessionLife {
   private readonly end = new AbortController();
+  /** Asked to stop while blocks are under way. */
+  private readonly leave = new AbortController();
   private current: { connection: Connection; over: Promise<void> } | undefined;
   private lastProgress = Date.now();
   private metOnce = false;
@@ -66,11 +72,15 @@ class SessionLife {
   constructor(private readonly options: SessionOptions) {}
 
   async run(): Promise<void> {
-    const { transport, waitSeconds, signal } = this.options;
-    const interrupted = () => this.stop(new QkdError("INTERRUPTED", "Stopped; what is committed is kept."));
-    if (signal?.aborted) throw new QkdError("INTERRUPTED", "Stopped before it began.");
-    signal?.addEventListener("abort", interrupted, { once: true });
+    const { transport, waitSeconds, signal, growing, state } = this.options;
+    const asked = () => {
+      if (growing && this.current?.connection.open) this.leave.abort();
+      else this.stop(interrupted());
+    };
+    if (signal?.aborted) throw interrupted();
+    signal?.addEventListener("abort", asked, { once: true });
     const watch = setInterval(() => {
+      if (growing && this.current?.connection.open && !state.complete) this.progress();
       const limit = waitSeconds * 1000 * (this.metOnce ? lostShare : strangerShare);
       const idle = Date.now() - this.lastProgress;
       // A slow peer that is still there gets the time to say goodbye: cut off, it would take the end for missing.
@@ -83,7 +93,7 @@ class SessionLife {
       await this.current?.over;
     } finally {
       clearInterval(watch);
-      signal?.removeEventListener("abort", interrupted);
+      signal?.removeEventListener("abort", asked);
     }
     if (!this.done) throw this.failure ?? this.absent();
   }
@@ -143,6 +153,7 @@ class SessionLife {
     this.lastError = cut;
     this.options.log?.("session ended", { code: cut.code, message: cut.message });
     if (isFatal(cut)) this.stop(cut);
+    else if (this.leave.signal.aborted) this.stop(interrupted());
     else if (isMismatch(cut) && this.options.role === "bob" && ++this.mismatches >= mismatchesBelieved) this.stop(cut);
   }
 
@@ -179,11 +190,21 @@ class SessionLife {
         peerComplete: peer.complete,
         roundTripSeconds: (performance.now() - began) / 2000,
         signal: this.end.signal,
+        over: this.over(connection),
         progress: () => this.progress(),
       };
     } finally {
       clearTimeout(patience);
     }
+  }
+
+  private over(connection: Connection): Promise<never> {
+    const over = new Promise<never>((_, reject) => {
+      void connection.ended.then(reject);
+      this.leave.signal.addEventListener("abort", () => reject(interrupted()), { once: true });
+    });
+    over.catch(() => undefined);
+    return over;
   }
 
   /** The peer is here anew: whatever an older connection still does comes to its end first. */

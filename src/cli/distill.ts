@@ -9,12 +9,13 @@ import type { DistillReport } from "../report/distill-report.js";
 import { reportModel } from "../report/from-run.js";
 import { selfTest } from "../security/self-test.js";
 import { type Executor, PoolExecutor } from "../workers/executor.js";
-import { distillText } from "./distill-text.js";
+import { distillAnswer } from "./distill-text.js";
+import { followed, followOption } from "./dump-options.js";
 import { readJson, writeWhole } from "./files.js";
 import { interruptSignal } from "./interrupt.js";
 import { readLink } from "./link-file.js";
 import { answerWith, numberOption } from "./output.js";
-import { progress } from "./progress.js";
+import { blockLines, progress } from "./progress.js";
 import { readSifted, type SiftedFormat } from "./sifted.js";
 
 interface Flags {
@@ -30,6 +31,7 @@ interface Flags {
   workers?: number;
   report?: boolean;
   strict?: boolean;
+  follow?: number | true;
   authKey?: string;
   stateKey?: string;
 }
@@ -59,6 +61,7 @@ export function register(program: Command): void {
     )
     .option("--strict", "warnings about dumps are errors")
     .option("--report", "also write report.html");
+  followOption(command);
   answerWith(command, async (flags: Flags) => {
     const link = await readLink(flags.link);
     selfTest();
@@ -71,7 +74,7 @@ export function register(program: Command): void {
         const { renderReport } = await import("../report/index.js");
         await writeWhole(join(flags.out, "report.html"), renderReport(reportModel(link, report)), 0o644);
       }
-      return { json: report, text: distillText(report) };
+      return distillAnswer(report);
     } finally {
       interrupt.done();
       await executor.close();
@@ -81,7 +84,7 @@ export function register(program: Command): void {
 
 async function runOn(executor: Executor, link: Link, flags: Flags, signal: AbortSignal): Promise<DistillReport> {
   const { alice, bob, siftedAlice, siftedBob, out } = flags;
-  if (siftedAlice && siftedBob && !alice && !bob) {
+  if (siftedAlice && siftedBob && !alice && !bob && flags.follow === undefined) {
     const how = {
       ...(flags.siftedFormat ? { format: flags.siftedFormat } : {}),
       ...(flags.bits === undefined ? {} : { bits: flags.bits }),
@@ -91,7 +94,9 @@ async function runOn(executor: Executor, link: Link, flags: Flags, signal: Abort
     return distillSifted(executor, { link, out, ...keys, ...(statistics ? { statistics } : {}) });
   }
   if (!alice || !bob || siftedAlice || siftedBob)
-    throw new QkdError("USAGE_INVALID", "Give --alice and --bob, or --sifted-alice and --sifted-bob.");
+    throw new QkdError("USAGE_INVALID", "Give --alice and --bob, or --sifted-alice and --sifted-bob without --follow.");
+  const follow = followed(flags);
+  const lines = follow.follow ? blockLines(link) : undefined;
   const bar = progress("distill");
   try {
     const text = process.env.QKD_DISTILL_STATE_KEY;
@@ -102,10 +107,12 @@ async function runOn(executor: Executor, link: Link, flags: Flags, signal: Abort
       out,
       signal,
       ...(flags.strict ? { strict: true } : {}),
+      ...follow,
       ...(flags.authKey ? { authKey: flags.authKey } : {}),
       stateKey: { ...(flags.stateKey ? { file: flags.stateKey } : {}), ...(text ? { text } : {}) },
+      ...(lines ? { onBlock: lines } : {}),
       onProgress: (end, done, total) => {
-        if (end === "bob") bar.update(done, total ?? done);
+        if (end === "bob" && !lines) bar.update(done, total ?? done);
       },
     });
   } finally {

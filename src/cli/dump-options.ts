@@ -15,7 +15,7 @@ export interface DumpFlags {
 const defaultIdleSeconds = 10;
 
 export function dumpOptions(command: Command): Command {
-  return command
+  return followOption(command)
     .addOption(new Option("--format <format>", "format, default by content").choices(["auto", ...dumpFormats]))
     .option("--strict", "warnings of the class `warn or error` are errors")
     .option("--columns <names>", "csv: columns in order, as time,channel; parquet, hdf5: names of those two")
@@ -24,23 +24,30 @@ export function dumpOptions(command: Command): Command {
       "--reference-period-ps <ps>",
       "idq_pairs: period of the reference channel",
       numberOption("--reference-period-ps", { min: 1 }),
-    )
-    .option(
-      "--follow [seconds]",
-      `the file still grows: end once it has been quiet for so long (default ${defaultIdleSeconds} s)`,
-      numberOption("--follow", { min: 0, max: 86_400 }),
     );
 }
 
+export function followOption(command: Command): Command {
+  return command.option(
+    "--follow [seconds]",
+    `the file still grows: end once it has been quiet for so long (default ${defaultIdleSeconds} s)`,
+    numberOption("--follow", { min: 0, max: 86_400 }),
+  );
+}
+
+export function followed({ follow }: Pick<DumpFlags, "follow">): { follow?: { idleSeconds: number } } {
+  return follow === undefined ? {} : { follow: { idleSeconds: follow === true ? defaultIdleSeconds : follow } };
+}
+
 export function openOptions(flags: DumpFlags): OpenOptions {
-  const { format, strict, columns, unit, referencePeriodPs, follow } = flags;
+  const { format, strict, columns, unit, referencePeriodPs } = flags;
   return {
     ...(format ? { format } : {}),
     ...(strict ? { strict } : {}),
     ...(columns ? { columns: columns.split(",").map((name) => name.trim()) } : {}),
     ...(unit ? { unit } : {}),
     ...(referencePeriodPs === undefined ? {} : { referencePeriodPs }),
-    ...(follow === undefined ? {} : { follow: { idleSeconds: follow === true ? defaultIdleSeconds : follow } }),
+    ...followed(flags),
   };
 }
 

@@ -7,12 +7,13 @@ import { QkdError } from "../errors.js";
 import { mergeReports } from "../report/distill-report.js";
 import { selfTest } from "../security/self-test.js";
 import { PoolExecutor } from "../workers/executor.js";
-import { distillText } from "./distill-text.js";
+import { distillAnswer } from "./distill-text.js";
+import { followed, followOption } from "./dump-options.js";
 import { readBytes } from "./files.js";
 import { interruptSignal } from "./interrupt.js";
 import { readLink } from "./link-file.js";
 import { answerWith, numberOption } from "./output.js";
-import { progress } from "./progress.js";
+import { blockLines, progress } from "./progress.js";
 
 interface Flags {
   link: string;
@@ -29,6 +30,7 @@ interface Flags {
   workers?: number;
   stateKey?: string;
   strict?: boolean;
+  follow?: number | true;
 }
 
 export function register(program: Command): void {
@@ -62,6 +64,7 @@ export function register(program: Command): void {
         "key that encrypts prepared keys; absent: QKD_DISTILL_STATE_KEY or one made in state/",
       )
       .option("--strict", "warnings about dumps are errors");
+    followOption(command);
     answerWith(command, (flags: Flags) => runRole(role, flags));
   }
 }
@@ -74,6 +77,8 @@ async function runRole(role: Role, flags: Flags) {
   const executor = new PoolExecutor(flags.workers ?? "auto");
   const interrupt = interruptSignal();
   const bar = progress(role);
+  const follow = followed(flags);
+  const lines = follow.follow ? blockLines(link) : undefined;
   try {
     const text = process.env.QKD_DISTILL_STATE_KEY;
     const report = await runEnd(executor, role, {
@@ -85,17 +90,21 @@ async function runRole(role: Role, flags: Flags) {
       ...(flags.signKey === undefined ? {} : { signKey: flags.signKey }),
       waitSeconds: flags.wait,
       strict: flags.strict ?? false,
+      ...follow,
       signal: interrupt.signal,
       stateKey: { ...(flags.stateKey ? { file: flags.stateKey } : {}), ...(text ? { text } : {}) },
       log: (event, details) => process.stderr.write(`${role}: ${event} ${JSON.stringify(details)}\n`),
-      onProgress: (done, total) => bar.update(done, total ?? done),
+      ...(lines ? { onBlock: lines } : {}),
+      onProgress: (done, total) => {
+        if (!lines) bar.update(done, total ?? done);
+      },
     });
     const seconds = (performance.now() - began) / 1000;
     const merged =
       role === "alice"
         ? mergeReports(link, report, undefined, seconds)
         : mergeReports(link, undefined, report, seconds);
-    return { json: merged, text: distillText(merged) };
+    return distillAnswer(merged);
   } finally {
     bar.stop();
     interrupt.done();

@@ -10,8 +10,11 @@ export interface Answer {
   readonly json: unknown;
   /** What a person reads. */
   readonly text: string;
-  /** Exit code, default 0; 1 for an answer that holds a failure (an element with an error, a difference found). */
-  readonly exitCode?: 0 | 1;
+  /**
+   * Exit code, default 0; 1 for an answer that holds a failure (an element with an error, a difference found); 130 where
+   * a signal ended what was answered so far.
+   */
+  readonly exitCode?: 0 | 1 | 130;
 }
 
 /** Gives `command` the --json option and an action whose answer or error is printed as the contract says. */

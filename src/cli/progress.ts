@@ -1,5 +1,9 @@
-/** A progress bar on stderr for what takes over a second, only where stderr is a terminal. */
+/** A progress bar on stderr for what takes over a second, only where stderr is a terminal; lines for what has no end. */
 import { SingleBar } from "cli-progress";
+import { blockSeconds } from "../block-source.js";
+import type { Link } from "../link.js";
+import type { BlockRow } from "../report/rows.js";
+import { blockText } from "./distill-text.js";
 
 export interface Progress {
   /** `done` of `total`, in any unit. */
@@ -30,4 +34,11 @@ export function progress(label: string): Progress {
       bar = undefined;
     },
   };
+}
+
+/** Of a run that follows its dumps: a line a block. */
+export function blockLines(link: Link): (row: BlockRow) => void {
+  const seconds = Number(blockSeconds(link).toPrecision(3));
+  process.stderr.write(`following: a block every ${seconds} s of data, Ctrl-C ends\n`);
+  return (row) => process.stderr.write(`${blockText(row)}\n`);
 }

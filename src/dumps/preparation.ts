@@ -2,25 +2,54 @@
  * The preparation record of a prepare-and-measure source (CONTRACT.md): 4 bits a pulse, two pulses a byte, the even pulse
  * in the low nibble; bit 0 the bit, bit 1 the basis (0 Z, 1 X), bits 2–3 the intensity's index. No header.
  */
-import { type FileHandle, open } from "node:fs/promises";
-import { QkdError } from "../errors.js";
+import type { FileHandle } from "node:fs/promises";
+import { interrupted, QkdError } from "../errors.js";
+import { Growth, openGrowing } from "./growth.js";
+import type { Follow } from "./types.js";
 
 /** Random access: what Alice's pulses were. Nothing larger than what is asked for is held. */
 export class PreparationRecord {
+  private ended = false;
+
   private constructor(
     readonly file: string,
     private readonly handle: FileHandle,
-    /** Pulses in the record. */
-    readonly pulses: number,
+    private bytes: number,
+    private readonly growth: Growth | undefined,
+    private readonly signal: AbortSignal | undefined,
   ) {}
 
+  /** In the record, as far as it was waited for. */
+  get pulses(): number {
+    return this.bytes * 2;
+  }
+
+  /** It is followed while it is written. */
+  get growing(): boolean {
+    return this.growth !== undefined;
+  }
+
+  /**
+   * Waits, where the record grows, until it holds so many pulses or has ended.
+   * @throws QkdError INTERRUPTED, DUMP_REPLACED
+   */
+  async reaches(pulses: number): Promise<void> {
+    while (this.growth && !this.ended && this.pulses < pulses) {
+      const before = this.bytes;
+      const size = await this.growth.beyond(before);
+      if (size === before && this.signal?.aborted) throw interrupted();
+      this.ended ||= size === before;
+      this.bytes = Math.max(this.bytes, size);
+    }
+  }
+
   /** @throws QkdError FILE_UNREADABLE */
-  static async open(file: string): Promise<PreparationRecord> {
+  static async open(file: string, follow?: Follow): Promise<PreparationRecord> {
     const unreadable = (cause: unknown) => {
       const why = (cause as NodeJS.ErrnoException).code ?? "unknown";
       return new QkdError("FILE_UNREADABLE", `${file} cannot be read (${why}).`, { file, why }, { cause });
     };
-    const handle = await open(file, "r").catch((cause: unknown) => {
+    const handle = await openGrowing(file, follow).catch((cause: unknown) => {
       throw unreadable(cause);
     });
     const stat = await handle.stat();
@@ -28,7 +57,7 @@ export class PreparationRecord {
       await handle.close();
       throw unreadable(Object.assign(new Error("no file"), { code: stat.isDirectory() ? "EISDIR" : "EINVAL" }));
     }
-    return new PreparationRecord(file, handle, stat.size * 2);
+    return new PreparationRecord(file, handle, stat.size, follow && new Growth(file, handle, follow), follow?.signal);
   }
 
   /** Bytes that hold pulses [first, first + count); pulse n is in byte (n >> 1) − (first >> 1). */

@@ -1,7 +1,8 @@
 /** Bytes of a dump, from a file or a stream, read forward into the caller's buffer; memory stays bounded. */
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { QkdError } from "../errors.js";
+import { Growth, openGrowing } from "./growth.js";
 import type { Follow } from "./types.js";
 
 export interface ByteSource {
@@ -24,7 +25,7 @@ export async function openSource(path: string | Readable, follow?: Follow): Prom
     const why = (cause as NodeJS.ErrnoException).code ?? "unknown";
     return new QkdError("FILE_UNREADABLE", `${path} cannot be read (${why}).`, { file: path, why }, { cause });
   };
-  const file = await open(path, "r").catch((cause: unknown) => {
+  const file = await openGrowing(path, follow).catch((cause: unknown) => {
     throw failed(cause);
   });
   const stat = await file.stat();
@@ -32,7 +33,7 @@ export async function openSource(path: string | Readable, follow?: Follow): Prom
     await file.close();
     throw failed(Object.assign(new Error("a directory"), { code: "EISDIR" }));
   }
-  if (follow && stat.isFile()) return new GrowingFile(path, file, undefined, failed, follow);
+  if (follow && stat.isFile()) return new GrowingFile(path, file, failed, new Growth(path, file, follow));
   return new FileSource(path, file, stat.isFile() ? stat.size : undefined, failed);
 }
 
@@ -71,16 +72,17 @@ class FileSource implements ByteSource {
   }
 }
 
-/** A file that an instrument still writes. */
 class GrowingFile extends FileSource {
+  /** The last read found less than it asked for. */
+  private caughtUp = false;
+
   constructor(
     name: string,
     file: FileHandle,
-    size: undefined,
     failed: (cause: unknown) => QkdError,
-    private readonly follow: Follow,
+    private readonly growth: Growth,
   ) {
-    super(name, file, size, failed);
+    super(name, file, undefined, failed);
   }
 
   override readSome(target: Uint8Array, start: number): Promise<number> {
@@ -88,16 +90,14 @@ class GrowingFile extends FileSource {
   }
 
   protected override async readOnce(target: Uint8Array, start: number): Promise<number> {
-    const { idleSeconds, signal } = this.follow;
-    for (let quiet = 0; ; quiet += pollMilliseconds) {
-      const got = await super.readOnce(target, start);
-      if (got > 0 || signal?.aborted || quiet >= idleSeconds * 1000) return got;
-      await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
-    }
+    if (this.caughtUp) await this.growth.pause();
+    let got = await super.readOnce(target, start);
+    if (got === 0 && (await this.growth.beyond(this.position)) > this.position)
+      got = await super.readOnce(target, start);
+    this.caughtUp = got < target.length - start;
+    return got;
   }
 }
-
-const pollMilliseconds = 50;
 
 class StreamSource implements ByteSource {
   readonly name = "-";

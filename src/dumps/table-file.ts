@@ -59,5 +59,6 @@ function wholeNumber(value: bigint | number | undefined, bad: (message: string) 
 /** A file's path, since these formats are read from their end. @throws QkdError DUMP_FORMAT_UNSUPPORTED */
 export function seekable(format: DumpFormat, source: ByteSource): string {
   if (source.size !== undefined) return source.name;
-  throw dumpError("DUMP_FORMAT_UNSUPPORTED", source.name, `${format} is not read from a stream; give a whole file`);
+  const why = `${format} is read from its end: neither from a stream nor while it grows; give a whole file`;
+  throw dumpError("DUMP_FORMAT_UNSUPPORTED", source.name, why);
 }

@@ -29,6 +29,8 @@ export interface DistillReport {
   readonly secretBits: number;
   readonly keys: number;
   readonly reason?: string;
+  /** The dumps were followed and a signal ended the run; started again it goes on. */
+  readonly interrupted?: true;
   /** No lock: what both ends tried and saw (the step, rates, from which rate of pairs one would have been found). */
   readonly noLock?: NoLock["details"];
   /** Bits of authentication pads used at both ends together, and what is left of the key after them. */
@@ -64,8 +66,9 @@ export function mergeReports(
   const poolBits = sum((row) => row.poolBits ?? 0);
   const pairs = blocks.filter(({ pairs }) => pairs !== undefined);
   const clock = alice?.facts.clock ?? bob?.facts.clock;
-  const reason =
-    secretBits > 0 ? undefined : (main.facts.reason ?? blocks.find((row) => row.reason)?.reason ?? "NO_DETECTIONS");
+  const interrupted = alice?.interrupted ?? bob?.interrupted;
+  const none = interrupted ? "INTERRUPTED" : "NO_DETECTIONS";
+  const reason = secretBits > 0 ? undefined : (main.facts.reason ?? blocks.find((row) => row.reason)?.reason ?? none);
   const authenticationBits = alice?.authenticationBits ?? bob?.authenticationBits ?? 0;
   const seconds: Record<string, number> = {};
   for (const row of main.blocks)
@@ -101,6 +104,7 @@ export function mergeReports(
     secretBits,
     keys: sum((row) => row.keys),
     ...(reason ? { reason } : {}),
+    ...(interrupted ? { interrupted } : {}),
     ...(main.facts.noLock ? { noLock: { ...bob?.facts.noLock, ...alice?.facts.noLock } } : {}),
     authenticationBits,
     ...(poolBits > 0 ? { replenishedBits: poolBits } : {}),
@@ -135,6 +139,9 @@ function warningsOf(link: Link, alice: PartyReport | undefined, bob: PartyReport
     if (link[name].detectors && link[name].deadTimePs === undefined)
       warnings.push(`${name}.deadTimePs is not given: no dead time is enforced (FORMULAS.md 9)`);
     for (const { code, message } of report.facts.dumpWarnings ?? []) warnings.push(`${name}: ${code}: ${message}`);
+    const { endedFirst } = report.facts;
+    if (endedFirst)
+      warnings.push(`${endedFirst}: the dump was quiet first: what the other end detected after it makes no key`);
     const unnamed = report.facts.unnamedChannels ?? [];
     if (unnamed.length > 0)
       warnings.push(`${name}: events on channels ${unnamed.join(", ")}, which the link does not name, are left out`);

@@ -2,7 +2,7 @@
  * Slots: what timing found becomes basis and bit per slot at either end.
  *
  *   prepare-and-measure  Bob → Alice  slots.pulses  pulse numbers of his slots; Alice reads her record there
- *                        (timing/pulse-relock.ts where numbers are open)
+ *                        (timing/pulse-cover.ts where the record grows, timing/pulse-relock.ts where numbers are open)
  *   entanglement         pairs.times, pairs.slots (timing/pairs.ts, after timing/pair-acquire.ts)
  */
 import { z } from "zod";
@@ -19,6 +19,7 @@ import type { EventBlock } from "../timing/pair-blocks.js";
 import type { PairLinker } from "../timing/pair-linker.js";
 import { type PairLock, pairAsAlice, pairAsBob } from "../timing/pairs.js";
 import type { PulseBlock } from "../timing/pulse-blocks.js";
+import { coverAsAlice, coverAsBob } from "../timing/pulse-cover.js";
 import { numberAsAlice, numberAsBob, openNumbers, openSchema } from "../timing/pulse-relock.js";
 import type { GateStatistics } from "../timing/types.js";
 import { type ResolvedClicks, resolveClicks } from "./clicks.js";
@@ -29,12 +30,14 @@ export interface BlockSlots {
   /** Detector statistics, where this end has detectors. */
   readonly clicks?: Pick<ResolvedClicks, "sameBasis" | "crossBasis" | "perDetector" | "bases">;
   readonly gate?: GateStatistics;
-  /** Emitted pulses of the block. */
+  /** Emitted pulses of the block; none of one that begins after the end of Alice's record. */
   readonly pulses?: number;
   /** Alice, prepare-and-measure: pulses by intensity in a part of her record. */
   readonly emitted?: readonly number[];
   /** Alice, entanglement: pairs in the window, exclusive ones, and those expected by chance. */
   readonly pairs?: { readonly all: number; readonly exclusive: number; readonly accidentals: number };
+  /** Alice's data ended in this block or before; of a record, sooner than Bob's. */
+  readonly last?: boolean;
 }
 
 /** Of each chunk of Alice's record, what is counted by intensity: enough for shares, no time lost. */
@@ -48,13 +51,16 @@ const pulsesSchema = z.strictObject({
   open: openSchema,
 });
 
+/** @param growing Alice's record is */
 export async function bobSlotsOfPulses(
   channel: BlockChannel,
   link: Link,
-  block: PulseBlock,
+  found: PulseBlock,
   random: RandomSource,
   ledger: LeakLedger,
+  growing = false,
 ): Promise<BlockSlots> {
+  const block = growing ? await coverAsBob(channel, found) : found;
   const { firstPulse, pulses } = block;
   const open = openNumbers(block, link);
   ledger.aside(open.outcomes.length);
@@ -71,6 +77,7 @@ export async function bobSlotsOfPulses(
     clicks: resolved,
     gate,
     pulses,
+    last: pulses < found.pulses,
   };
 }
 
@@ -81,18 +88,23 @@ export async function aliceSlotsOfPulses(
   index: number,
   ledger: LeakLedger,
 ): Promise<BlockSlots> {
-  const { first, pulses, count: sent, slots: bytes, open } = await channel.receive("slots.pulses", pulsesSchema);
   const size = link.blocks.pulses;
-  if (
-    first + pulses > record.pulses ||
-    (size !== undefined && (first !== index * size || pulses > size)) ||
-    (size === undefined && index > 0 && first === 0)
-  )
-    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's block does not lie where the link description puts it.", {
-      index,
-      first,
-      pulses,
-    });
+  const fits = (first: number, pulses: number) => {
+    if (
+      (size !== undefined && (first !== index * size || pulses > size)) ||
+      (size === undefined && index > 0 && first === 0)
+    )
+      throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's block does not lie where the link description puts it.", {
+        index,
+        first,
+        pulses,
+      });
+  };
+  const cover = record.growing ? await coverAsAlice(channel, record, fits) : undefined;
+  const { first, pulses, count: sent, slots: bytes, open } = await channel.receive("slots.pulses", pulsesSchema);
+  fits(first, pulses);
+  if (first + pulses > record.pulses)
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's block reaches beyond the record.", { index, first, pulses });
   const numbered = { slots: decodeSlots(bytes, sent, pulses), firstPulse: first, pulses };
   const slots = await numberAsAlice(channel, numbered, open, record, link, ledger);
   const count = slots.length;
@@ -131,7 +143,12 @@ export async function aliceSlotsOfPulses(
     emitted[byte >>> 6]! += times;
   });
   bytes256.fill(0);
-  return { own: { count, basis, bit, vetoed: BitString.zeros(count), intensity }, pulses, emitted };
+  return {
+    own: { count, basis, bit, vetoed: BitString.zeros(count), intensity },
+    pulses,
+    emitted,
+    last: cover?.last ?? false,
+  };
 }
 
 export async function bobSlotsOfPairs(
@@ -153,6 +170,7 @@ export async function bobSlotsOfPairs(
       single: pairs.single,
     },
     clicks: resolved,
+    last: pairs.last,
   };
 }
 
@@ -171,6 +189,7 @@ export async function aliceSlotsOfPairs(
     clicks: resolved,
     gate: linked.gate,
     pairs: { all: linked.pairs, exclusive: linked.exclusive, accidentals: linked.accidentals },
+    last: pairs.last,
   };
 }
 

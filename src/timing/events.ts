@@ -41,6 +41,8 @@ export class EventStream {
   constructor(
     events: AsyncIterable<TagBatch>,
     private readonly end: Link["alice"],
+    /** The dump is followed while it is written. */
+    readonly growing = false,
   ) {
     this.batches = sorted(this.named(events))[Symbol.asyncIterator]();
   }
@@ -181,15 +183,16 @@ function part(batch: DetectorBatch, from: number, to: number, gapBefore: boolean
   return { base: batch.base, dt: batch.dt.subarray(from, to), detector: batch.detector.subarray(from, to), gapBefore };
 }
 
+/** Counted from the later one's base: a time of days from the first one's would not be exact. */
 function join(a: DetectorBatch, b: DetectorBatch): DetectorBatch {
-  const shift = Number(b.base - a.base);
+  const shift = Number(a.base - b.base);
   const dt = new Float64Array(a.dt.length + b.dt.length);
-  dt.set(a.dt);
-  for (let i = 0; i < b.dt.length; i++) dt[a.dt.length + i] = b.dt[i]! + shift;
+  for (let i = 0; i < a.dt.length; i++) dt[i] = a.dt[i]! + shift;
+  dt.set(b.dt, a.dt.length);
   const detector = new Uint8Array(dt.length);
   detector.set(a.detector);
   detector.set(b.detector, a.detector.length);
-  return { base: a.base, dt, detector, gapBefore: a.gapBefore };
+  return { base: b.base, dt, detector, gapBefore: a.gapBefore };
 }
 
 /** Stable; linear on what is nearly sorted. A batch far out of order falls back to a full sort. */

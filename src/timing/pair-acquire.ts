@@ -3,7 +3,7 @@
  *
  *   coarse offset (pair-coarse.ts), which ends with a short stretch of Bob's clock to be disclosed and thrown away
  *   Bob → Alice  pairs.disclosed   times and detectors of that stretch
- *   Alice → Bob  pairs.lock        offset, drift, his detectors' delays, where blocks begin
+ *   Alice → Bob  pairs.lock        offset, drift, his detectors' delays, where blocks begin; whether her dump grows
  *
  * Times are side channels (FORMULAS.md 9): delays are calibrated on the stretch that makes no key.
  */
@@ -39,6 +39,7 @@ const lockSchema = z.strictObject({
   reference: decimal,
   halfWidthPs: z.number().positive().max(mostPs),
   delays: z.array(z.number().min(-mostPs).max(mostPs)).max(64),
+  growing: z.boolean(),
 });
 
 /** Makes a stretch durable before it is disclosed, whoever asked for it. @returns all that ever were */
@@ -80,6 +81,7 @@ export async function acquirePairsAsBob(
     reference: BigInt(lock.reference),
     halfWidthPs: lock.halfWidthPs,
     delays: lock.delays,
+    growing: lock.growing,
     disclosed,
     opened,
   };
@@ -123,6 +125,7 @@ export async function acquirePairsAsAlice(
       reference: "0",
       halfWidthPs: 1,
       delays: [],
+      growing: events.growing,
     });
     return noLock("NO_LOCK", { step: "fine offset", disclosed: disclosed.count });
   }
@@ -136,6 +139,7 @@ export async function acquirePairsAsAlice(
     reference: String(reference),
     halfWidthPs,
     delays: delays.bob,
+    growing: events.growing,
   };
   await channel.send("pairs.lock", { reason: null, ...lock });
   const toAlice = (bobTime: bigint) => bobTime - offset;
@@ -146,6 +150,7 @@ export async function acquirePairsAsAlice(
     reference,
     halfWidthPs,
     delays: delays.alice,
+    growing: events.growing,
     followed: clock.followed,
     disclosed: { from: toAlice(segment.from), to: toAlice(segment.to) },
     calibration: calibrationClicks(sides, clock, delays, link, halfWidthPs),

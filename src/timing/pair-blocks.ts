@@ -20,6 +20,8 @@ export interface EventBlock {
   readonly detector: Uint8Array;
   /** 1 = vetoed by the dead-time rule. */
   readonly vetoed: Uint8Array;
+  /** The dump ends in it. */
+  readonly last: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ export async function* eventBlocks(
       if (t >= 0) draft.add(t, detector[i]!, vetoed);
     }
   }
-  if (!draft.empty || draft.index === 0) yield draft.done();
+  if (!draft.empty || draft.index === 0) yield draft.done(true);
 }
 
 class Draft {
@@ -95,7 +97,7 @@ class Draft {
     this.vetoed[this.length++] = vetoed || known ? 1 : 0;
   }
 
-  done(): EventBlock {
+  done(last = false): EventBlock {
     const { index, start, length } = this;
     const [times, detector, vetoed] = [this.times, this.detector, this.vetoed].map((list) => list.subarray(0, length));
     return {
@@ -104,6 +106,7 @@ class Draft {
       times: times as Float64Array,
       detector: detector as Uint8Array,
       vetoed: vetoed as Uint8Array,
+      last,
     };
   }
 

@@ -2,7 +2,7 @@
  * Coincidences of an entanglement-based link, both ends, block by block once the clocks are locked (pair-acquire.ts):
  *
  *   Bob → Alice  pairs.times       his times, corrected by his delays and rounded to half the window's half width
- *   Alice → Bob  pairs.slots       which of his events form a slot
+ *   Alice → Bob  pairs.slots       which of his events form a slot; whether her dump ended in this block or before
  *
  * Times are side channels (FORMULAS.md 9): corrected by what the disclosed stretch told, and no finer than the window.
  */
@@ -29,6 +29,8 @@ export interface PairLock {
   readonly disclosed: Stretch;
   /** Bob: all stretches that he ever disclosed, also to somebody between: no key is made of them. */
   readonly opened?: readonly Stretch[];
+  /** Alice's dump still grows. */
+  readonly growing: boolean;
   /** Alice: what she knows of the clock beyond that line. */
   readonly followed?: Followed;
   /** Alice: click statistics of the disclosed stretch, where bits of both ends are known. */
@@ -54,7 +56,13 @@ export function blockBoundary(role: "alice" | "bob", lock: PairLock, seconds: nu
 }
 
 const timesSchema = z.strictObject({ count: wireCount, times: wireBytes });
-const slotsSchema = z.strictObject({ count: wireCount, firsts: wireBytes, counts: wireBytes, single: wireBytes });
+const slotsSchema = z.strictObject({
+  count: wireCount,
+  firsts: wireBytes,
+  counts: wireBytes,
+  single: wireBytes,
+  last: z.boolean(),
+});
 
 export interface PairBlock {
   readonly slots: number;
@@ -62,6 +70,8 @@ export interface PairBlock {
   readonly clicks: Uint8Array;
   readonly vetoed: Uint8Array;
   readonly single: BitString;
+  /** Alice's dump ended in this block or before. */
+  readonly last: boolean;
 }
 
 export async function pairAsBob(channel: BlockChannel, lock: PairLock, block: EventBlock): Promise<PairBlock> {
@@ -84,7 +94,7 @@ export async function pairAsBob(channel: BlockChannel, lock: PairLock, block: Ev
     vetoed[slot] = block.vetoed[order[first]!]!;
     for (let i = first; i < end; i++) clicks[slot]! |= 1 << block.detector[order[i]!]!;
   }
-  return { slots: alice.count, clicks, vetoed, single: wireBits(alice.single, alice.count) };
+  return { slots: alice.count, clicks, vetoed, single: wireBits(alice.single, alice.count), last: alice.last };
 }
 
 export async function pairAsAlice(
@@ -125,8 +135,9 @@ export async function pairAsAlice(
     firsts: encodeSlots(Float64Array.from(linked.bobFirst)),
     counts: linked.bobCount.slice(),
     single: single.bytes,
+    last: block.last,
   });
-  return { slots: linked.slots, clicks, vetoed, single, linked };
+  return { slots: linked.slots, clicks, vetoed, single, linked, last: block.last };
 }
 
 function gridOf(lock: PairLock): number {

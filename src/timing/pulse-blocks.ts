@@ -31,7 +31,7 @@ export interface BlockStretch {
 }
 
 /** Without `blocks.pulses` a block is this long, so that memory stays bounded. */
-const defaultPulses = 1e10;
+export const defaultPulses = 1e10;
 
 export async function* pulseBlocks(lock: BobPulses, events: EventStream, link: Link): AsyncGenerator<PulseBlock> {
   const cutter = new Cutter(lock, link);

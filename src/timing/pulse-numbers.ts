@@ -4,7 +4,7 @@
  */
 import type { PreparationRecord } from "../dumps/preparation.js";
 import type { Link } from "../link.js";
-import { type ClassedSlots, findShift, type ScoringBits, type Shift } from "./pulse-shift.js";
+import { type ClassedSlots, findShift, type ScoringBits, type Shift, type ShiftSearch } from "./pulse-shift.js";
 
 /** Slots that number the pulses by their intensities. */
 export const shiftSlots = 2000;
@@ -20,13 +20,14 @@ export function outcomeOf(link: Link, detector: number): number {
   return (basis === "X" ? 2 : 0) + bit;
 }
 
-/** Alice: pulse number less slot. @param outcomes by slot; empty where intensities number the pulses */
-export function shiftOf(
+/** Alice: pulse number less slot, once the record holds all that may be hit. @param outcomes by slot; empty where intensities number the pulses */
+export async function shiftOf(
   { slots, outcomes }: { slots: Float64Array; outcomes: Uint8Array },
   record: PreparationRecord,
   link: Link,
-  search: { low: number; high: number; guess: number },
+  search: ShiftSearch,
 ): Promise<Shift | undefined> {
+  if (slots.length > 0) await record.reaches(slots[slots.length - 1]! + search.high + 1);
   const { intensities, basisProbability } = link.source!;
   if (!disclosesOutcomes(link)) {
     const classed = { slots, classOf: new Uint8Array(slots.length), shares: [intensities[0]!.probability] };

@@ -33,16 +33,23 @@ export interface ClassedSlots {
   readonly shares: readonly number[];
 }
 
-/**
- * @param low,high shifts to try  @param guess where to begin: found sooner when it is near
- */
+export interface ShiftSearch {
+  /** Shifts to try. */
+  readonly low: number;
+  readonly high: number;
+  /** Where to begin: found sooner when it is near. */
+  readonly guess: number;
+  /** Shifts that may be tried in all, where this search is a part. */
+  readonly lags?: number;
+}
+
 export async function findShift(
   classed: ClassedSlots,
   scoring: ScoringBits,
-  search: { low: number; high: number; guess: number },
+  search: ShiftSearch,
 ): Promise<Shift | undefined> {
   if (classed.slots.length < sieveSlots) return undefined;
-  const lags = search.high - search.low + 1;
+  const lags = search.lags ?? search.high - search.low + 1;
   const needed = Math.log(falseLockProbability / lags);
   for (const [from, to] of outward(search, 1 << 19)) {
     let best: Shift | undefined;

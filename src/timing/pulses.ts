@@ -3,7 +3,8 @@
  *
  *   Bob         period and phase from his detections (comb.ts), narrowed by the source's clock where he records it
  *   Bob → Alice pulses.slots   slots of his first detections, counted from his own zero
- *   Alice → Bob pulses.shift   which pulse his slot 0 is (pulse-shift.ts), or that there is no lock; pulses in the record
+ *   Alice → Bob pulses.shift   which pulse his slot 0 is (pulse-shift.ts), or that there is no lock; pulses in the record,
+ *                              unless that still grows (pulse-cover.ts)
  *
  * Then Bob follows the clock alone (pulse-tracker.ts) and publishes slot numbers only. What is sent here are slots that
  * sifting publishes anyway; Alice's intensities stay home, bits and bases are not used. Where the source has one intensity
@@ -21,6 +22,7 @@ import { findComb } from "./comb.js";
 import { collect, type DetectorBatch, type EventStream, spanPs } from "./events.js";
 import { chooseHalfWidth, clockDrift, clockTicks, detectorDelays, onset } from "./pulse-calibration.js";
 import { disclosesOutcomes, outcomeOf, shiftOf, shiftSlots } from "./pulse-numbers.js";
+import type { Shift } from "./pulse-shift.js";
 import { emptyGated, PulseTracker } from "./pulse-tracker.js";
 import type { NoLock } from "./types.js";
 
@@ -33,11 +35,15 @@ const acquireDetections = 200_000;
 const acquirePs = 12e12;
 /** Enough where outcomes are disclosed: half of the pulses that were detected score there, against a quarter. */
 const disclosedSlots = 1000;
+/** Of a growing record this far about the guess is waited for before the whole reach is. */
+const nearShifts = 2 ** 18;
 
 export interface BobPulses {
   readonly locked: true;
   readonly tracker: PulseTracker;
-  /** Pulses in Alice's record. */
+  /** Alice's record is. */
+  readonly growing: boolean;
+  /** Pulses in it; infinitely many where it grows. */
   readonly pulses: number;
   /** Outcomes of pulses before this one were disclosed: they are left out. */
   readonly disclosedTo: number;
@@ -57,7 +63,7 @@ const slotsSchema = z.strictObject({
   guess: z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
   reason: z.string().nullable(),
 });
-const shiftSchema = z.strictObject({ shift: z.int().nullable(), pulses: wireCount });
+const shiftSchema = z.strictObject({ shift: z.int().nullable(), pulses: wireCount.nullable() });
 
 export async function acquirePulsesAsBob(
   channel: BlockChannel,
@@ -82,7 +88,13 @@ export async function acquirePulsesAsBob(
   if (shift === null)
     return { locked: false, reason: "NO_LOCK", details: { step: "pulse numbers", detections: slots.length } };
   tracker.renumber(shift);
-  return { locked: true, tracker, pulses, disclosedTo: disclosedTo(slots, outcomes, shift) };
+  return {
+    locked: true,
+    tracker,
+    growing: pulses === null,
+    pulses: pulses ?? Number.POSITIVE_INFINITY,
+    disclosedTo: disclosedTo(slots, outcomes, shift),
+  };
 }
 
 export async function acquirePulsesAsAlice(
@@ -95,14 +107,36 @@ export async function acquirePulsesAsAlice(
   const { outcomes } = bob;
   if (outcomes.length !== (disclosesOutcomes(link) ? slots.length : 0) || outcomes.some((outcome) => outcome > 3))
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's disclosed outcomes do not fit his slots.");
-  const reach = Math.ceil((largestOffsetSeconds * 1e12) / link.source!.pulsePeriodPs);
-  const search = { low: -slots[0]!, high: Math.min(reach, record.pulses) - slots[0]!, guess: bob.guess };
   const found =
-    bob.reason === null && slots.length > 0 ? await shiftOf({ slots, outcomes }, record, link, search) : undefined;
-  await channel.send("pulses.shift", { shift: found?.shift ?? null, pulses: record.pulses });
+    bob.reason === null && slots.length > 0
+      ? await shiftInReach({ slots, outcomes }, record, link, bob.guess)
+      : undefined;
+  const pulses = record.growing ? null : record.pulses;
+  await channel.send("pulses.shift", { shift: found?.shift ?? null, pulses });
   if (found) return { locked: true, pulses: record.pulses, disclosedTo: disclosedTo(slots, outcomes, found.shift) };
   const reason = bob.reason === "NO_DETECTIONS" ? "NO_DETECTIONS" : "NO_LOCK";
   return { locked: false, reason, details: { step: "pulse numbers", detections: slots.length } };
+}
+
+async function shiftInReach(
+  seen: { slots: Float64Array; outcomes: Uint8Array },
+  record: PreparationRecord,
+  link: Link,
+  guess: number,
+): Promise<Shift | undefined> {
+  const reach = Math.ceil((largestOffsetSeconds * 1e12) / link.source!.pulsePeriodPs);
+  const first = seen.slots[0]!;
+  if (!record.growing)
+    return shiftOf(seen, record, link, { low: -first, high: Math.min(reach, record.pulses) - first, guess });
+  // What is near the guess has been prepared first, most likely.
+  const whole = { low: -first, high: reach - first, guess, lags: reach + 1 };
+  const middle = Math.min(whole.high, Math.max(whole.low, guess));
+  const near = {
+    ...whole,
+    low: Math.max(whole.low, middle - nearShifts),
+    high: Math.min(whole.high, middle + nearShifts),
+  };
+  return (await shiftOf(seen, record, link, near)) ?? (await shiftOf(seen, record, link, whole));
 }
 
 function disclosedTo(slots: Float64Array, outcomes: Uint8Array, shift: number): number {

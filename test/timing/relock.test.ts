@@ -25,7 +25,8 @@ const record = {
     }
     return bytes;
   },
-} as PreparationRecord;
+  reaches: async () => undefined,
+} as unknown as PreparationRecord;
 const two = prepared({});
 const one = singlePhoton({});
 
