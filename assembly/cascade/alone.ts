@@ -149,7 +149,7 @@ function halve(frame: Frame, i: u32, stop: u32, level: u32, answers: usize, dire
   store<u64>(directions + word, packed);
 }
 
-/** Leaves of two bits: which one differs, in `found`; boundaries around it. */
+/** Leaves of two bits: which one differs, in `found`; boundaries around it. Their windows, the key's, are cleared. */
 @inline
 function locate(frame: Frame, i: u32, end: u32, answers: usize, found: usize): void {
   const pass = passOf(frame, frame.listPass);
@@ -158,7 +158,9 @@ function locate(frame: Frame, i: u32, end: u32, answers: usize, found: usize): v
   const windows = frame.windows;
   const starts = frame.starts;
   for (; i < end; i++) {
-    const right = 1 ^ (<u32>load<u64>(windows + (<usize>i << 3)) & 1) ^ answerOf(answers, i);
+    const window = windows + (<usize>i << 3);
+    const right = 1 ^ (<u32>load<u64>(window) & 1) ^ answerOf(answers, i);
+    store<u64>(window, 0);
     const start = load<u32>(starts + (<usize>i << 2)) + right;
     const record = records + (<usize>(start >> 6) << recordShift);
     store<u64>(record, load<u64>(record) | load<u64>(path + (<usize>(start & 63) << 3)));

@@ -11,6 +11,7 @@ const groupWords = 64;
 export function dealBlock(block: Uint8Array, words: readonly number[]): Uint8Array[] {
   return onInstance(words, (wasm, mixed, frames, move) => {
     wasm.u8.set(block, mixed);
+    wasm.u8.fill(0, mixed + block.length, mixed + 8 * sum(words));
     wasm.exports.cascadeMix(mixed, sum(words) / groupWords);
     move(false);
     const shared = new Uint8Array(new SharedArrayBuffer(8 * sum(words)));

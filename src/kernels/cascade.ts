@@ -2,8 +2,8 @@
  * Cascade frames on a WASM instance of their own (assembly/cascade). Memory a frame of n bits at QBER Q: Bob 1.5 n bytes
  * for three passes and n/32 + nQ entries of 24 bytes in lists; Alice 3 n/8 bytes; a pass that repairs, 1/2 n and n/8.
  * So a wave of 32 frames of 2^18 bits at 1 % takes Bob some 20 MB, Alice 6; B blocks of L waves in flight B·L times that,
- * spread over the threads. Frames are recycled: a pass that starts overwrites what a closed frame has left; all of it is
- * zeroised with the kernel.
+ * spread over the threads. Frames are recycled: a pass that starts overwrites what a closed frame has left; what is
+ * secret of it is zeroised with the kernel.
  */
 
 import type { AliceHalf, Answer, BobHalf, FrameShape, Request } from "./cascade-halves.js";
@@ -31,6 +31,7 @@ const at = {
   failed: 20,
   starts: 32,
   windows: 36,
+  listed: 40,
   asks: 52,
   answerBits: 60,
 } as const;
@@ -53,6 +54,7 @@ export class CascadeKernel {
   private ended = false;
   private readonly words: number;
   private readonly orderAt: number[] = [];
+  private readonly slots: Slot[] = [];
   private readonly free = { alice: [] as Slot[], bob: [] as Slot[] };
   readonly input: number;
   readonly output: number;
@@ -89,11 +91,19 @@ export class CascadeKernel {
     return new CascadePair(this, this.alice(words.alice), this.bob(words.bob, together));
   }
 
-  /** Wipes everything; no half of this kernel may be used after. */
+  /**
+   * Wipes what the key shows in; where leaves begin, which are odd and what was asked is public by the accounting
+   * (FORMULAS.md 5b). No half of this kernel may be used after.
+   */
   zeroise(): void {
     if (this.ended) return;
     this.ended = true;
-    returnInstance(this.wasm);
+    const bits = this.slots.flatMap(({ passes }) => passes.map(([address]) => [address!, 8 * this.words] as const));
+    const windows = this.slots
+      .filter(({ bob, frame }) => bob && this.word32(frame + at.listed) > 0)
+      .map(({ windows }) => [windows, 8 * this.shape.capacity] as const);
+    const shared = [this.input, this.output].map((address) => [address, this.ioBytes] as const);
+    returnInstance(this.wasm, [...bits, ...windows, ...shared, [this.scratch, this.shape.length / 8]]);
   }
 
   put(bytes: Uint8Array): number {
@@ -128,14 +138,18 @@ export class CascadeKernel {
 
   private make(bob: boolean): Slot {
     const { capacity, length } = this.shape;
-    return {
+    const frame = this.wasm.hold(headerBytes + mostPasses * passBytes);
+    this.wasm.u8.fill(0, frame, frame + headerBytes);
+    const slot: Slot = {
       bob,
-      frame: this.wasm.hold(headerBytes + mostPasses * passBytes),
+      frame,
       starts: this.wasm.hold(capacity * 4),
       windows: bob ? this.wasm.hold(capacity * 8) : 0,
       asks: bob ? this.wasm.hold(Math.max(mostTogether, length / 512) * 4) : 0,
       passes: [],
     };
+    this.slots.push(slot);
+    return slot;
   }
 
   /** Memory and order of the frame's next pass. @returns where its bits lie */

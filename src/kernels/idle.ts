@@ -9,8 +9,8 @@ export function borrowInstance(): WasmInstance {
   return idle.pop() ?? new WasmInstance();
 }
 
-/** Wipes it. */
-export function returnInstance(wasm: WasmInstance): void {
-  wasm.wipe();
+/** Wipes it, or of it what is secret. */
+export function returnInstance(wasm: WasmInstance, secret?: Parameters<WasmInstance["wipe"]>[0]): void {
+  wasm.wipe(secret);
   if (idle.length < most && wasm.memoryBytes <= mostBytes) idle.push(wasm);
 }

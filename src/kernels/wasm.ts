@@ -89,7 +89,7 @@ export class WasmInstance {
     }
   }
 
-  /** Zeroised memory that stays: state of a kernel over many calls, until `wipe`. */
+  /** Memory that stays, not cleared: state of a kernel over many calls, until `wipe`. */
   hold(bytes: number): number {
     if (this.depth > 0) throw new Error("memory to be held asked for inside scratch");
     this.holding = true;
@@ -98,11 +98,14 @@ export class WasmInstance {
     return address;
   }
 
-  /** Zeroises and forgets everything but the module's own constants: tables and what was held. */
-  wipe(): void {
+  /**
+   * Forgets everything but the module's own constants: tables and what was held.
+   * @param secret what to zeroise of it: addresses and bytes; absent: all
+   */
+  wipe(secret?: readonly (readonly [address: number, bytes: number])[]): void {
     this.refresh();
     const start = align(this.exports.heapBase());
-    this.u8.fill(0, start, this.top);
+    for (const [address, bytes] of secret ?? [[start, this.top - start]]) this.u8.fill(0, address, address + bytes);
     this.holding = false;
     this.bottom = start;
     this.top = start;

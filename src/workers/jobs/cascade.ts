@@ -28,20 +28,22 @@ export interface OpenInput extends WaveOf {
 
 interface Held {
   readonly frames: BlockFrames;
-  readonly waves: Map<number, AliceWave | BobWave>;
+  readonly wave: AliceWave | BobWave;
 }
 
-const held = new WeakMap<WasmInstance, Map<number, Held>>();
+/** Of each block the waves that have not ended. */
+const held = new WeakMap<WasmInstance, Map<number, Map<number, Held>>>();
 
 /** Bob's wave answers with what he asks first. */
 export const cascadeOpenJob: Job<OpenInput, { ask?: Ask }> = ({ wasm }, { block, wave, side, seed, pace, words }) => {
   try {
-    const blocks = held.get(wasm) ?? new Map<number, Held>();
+    const blocks = held.get(wasm) ?? new Map<number, Map<number, Held>>();
     held.set(wasm, blocks);
-    const here = blocks.get(block) ?? { frames: new BlockFrames(seed, pace), waves: new Map() };
-    blocks.set(block, here);
-    const opened = side === "alice" ? new AliceWave(here.frames, words) : new BobWave(here.frames, words);
-    here.waves.set(wave, opened);
+    const waves = blocks.get(block) ?? new Map<number, Held>();
+    blocks.set(block, waves);
+    const frames = new BlockFrames(seed, pace);
+    const opened = side === "alice" ? new AliceWave(frames, words) : new BobWave(frames, words);
+    waves.set(wave, { frames, wave: opened });
     return { output: opened instanceof BobWave ? { ask: opened.ask() } : {}, transfer: [] };
   } finally {
     for (const word of words) wipeShared(word);
@@ -54,13 +56,16 @@ export const cascadeAnswerJob: Job<WaveOf & { ask: Ask; tagKey: Uint8Array }, An
 ) => {
   const wave = find(wasm, of);
   if (!(wave instanceof AliceWave)) throw unknown(of);
-  return { output: wave.answer(ask, tagKey), transfer: [] };
+  const output = wave.answer(ask, tagKey);
+  if (!output.open) end(wasm, of);
+  return { output, transfer: [] };
 };
 
 export const cascadeTakeJob: Job<WaveOf & { answer: Answer }, Taken> = ({ wasm }, { answer, ...of }) => {
   const wave = find(wasm, of);
   if (!(wave instanceof BobWave)) throw unknown(of);
   const output = wave.take(answer);
+  if (!output.ask) end(wasm, of);
   return { output, transfer: output.ended.map(({ word }) => word.buffer as ArrayBuffer) };
 };
 
@@ -95,18 +100,25 @@ export const cascadePairJob: Job<PairInput, BothSpent> = ({ cancelled }, { seed,
 /** Wipes a block, or without one all of this thread's. */
 export const cascadeCloseJob: Job<{ block?: number }, object> = ({ wasm }, { block }) => {
   const blocks = held.get(wasm);
-  for (const [number, { frames }] of blocks ?? [])
+  for (const [number, waves] of blocks ?? [])
     if (block === undefined || number === block) {
-      frames.zeroise();
+      for (const { frames } of waves.values()) frames.zeroise();
       blocks?.delete(number);
     }
   return { output: {}, transfer: [] };
 };
 
 function find(wasm: WasmInstance, of: WaveOf): AliceWave | BobWave {
-  const wave = held.get(wasm)?.get(of.block)?.waves.get(of.wave);
+  const wave = held.get(wasm)?.get(of.block)?.get(of.wave)?.wave;
   if (!wave) throw unknown(of);
   return wave;
+}
+
+/** Its memory serves the next wave. */
+function end(wasm: WasmInstance, { block, wave }: WaveOf): void {
+  const waves = held.get(wasm)?.get(block);
+  waves?.get(wave)?.frames.zeroise();
+  waves?.delete(wave);
 }
 
 /** The thread that held it is gone: nothing of the block may be used. */
