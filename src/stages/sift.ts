@@ -24,8 +24,10 @@ export interface OwnSlots {
   readonly count: number;
   readonly basis: BitString;
   readonly bit: BitString;
-  /** 1 = the dead-time rule of this party takes the slot out. */
+  /** 1 = this party takes the slot out: by the dead-time rule, or for what was disclosed of it. */
   readonly vetoed: BitString;
+  /** 1 = for what was disclosed of it. */
+  readonly withheld?: BitString;
   /** Alice, prepare-and-measure: index of the pulse's intensity. */
   readonly intensity?: Uint8Array;
   /** Bob: 1 = one click at each party, what click statistics count. */
@@ -220,7 +222,7 @@ function singleClicks(
   let [siftedBits, compared, errors, check, spare, deadTimeVetoed] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < slots.count; i++) {
     const vetoed = vetoedAlice.get(i) || slots.vetoed.get(i);
-    if (vetoed) deadTimeVetoed++;
+    if (vetoed && !slots.withheld?.get(i)) deadTimeVetoed++;
     if (!same.get(i)) continue;
     const single = slots.single?.get(i) ?? 1;
     siftedBits += single;

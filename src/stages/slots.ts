@@ -167,6 +167,7 @@ export async function bobSlotsOfPairs(
       basis: resolved.basis,
       bit: resolved.bit,
       vetoed: packed(pairs.vetoed),
+      withheld: packed(pairs.vetoed.map((flags) => flags >> 1)),
       single: pairs.single,
     },
     clicks: resolved,
@@ -196,7 +197,7 @@ export async function aliceSlotsOfPairs(
 function packed(flags: Uint8Array): BitString {
   const out = BitString.zeros(flags.length);
   flags.forEach((flag, i) => {
-    out.bytes[i >>> 3]! |= (flag & 1) << (i & 7);
+    if (flag) out.bytes[i >>> 3]! |= 1 << (i & 7);
   });
   return out;
 }

@@ -51,9 +51,11 @@ export async function acquirePairsAsBob(
   link: Link,
   disclose: Disclose = async (stretch) => [stretch],
 ): Promise<PairLock | NoLock> {
-  const disclosed = await offerStretches(channel, events);
-  if ("reason" in disclosed) return disclosed;
-  if (disclosed.to <= disclosed.from || disclosed.to - disclosed.from > BigInt(longestSegmentPs))
+  const offered = await offerStretches(channel, events);
+  if ("reason" in offered) return offered;
+  const { disclosed, coarse } = offered;
+  const length = disclosed.to - disclosed.from;
+  if (length <= 0 || length > longestSegmentPs || disclosed.to > coarse.to + BigInt(longestSegmentPs))
     throw new QkdError(
       "CHANNEL_MESSAGE_INVALID",
       "Alice asks for a stretch of events to be disclosed that is out of bounds.",
@@ -61,7 +63,7 @@ export async function acquirePairsAsBob(
   const more = await events.readAhead((batches) => endsAfter(batches, disclosed.to));
   const all = collect(more, disclosed.from);
   const from = lowerBound(all.times, 0);
-  const to = lowerBound(all.times, Number(disclosed.to - disclosed.from));
+  const to = lowerBound(all.times, Number(length));
   const opened = await disclose(disclosed);
   await channel.send("pairs.disclosed", {
     base: String(disclosed.from),
@@ -84,6 +86,7 @@ export async function acquirePairsAsBob(
     growing: lock.growing,
     disclosed,
     opened,
+    coarse,
   };
 }
 

@@ -18,7 +18,7 @@ export interface EventBlock {
   /** After `start`, ps, ascending. */
   readonly times: Float64Array;
   readonly detector: Uint8Array;
-  /** 1 = vetoed by the dead-time rule. */
+  /** 1 = vetoed by the dead-time rule, 2 = for what was disclosed of it. */
   readonly vetoed: Uint8Array;
   /** The dump ends in it. */
   readonly last: boolean;
@@ -94,7 +94,7 @@ class Draft {
     this.times[this.length] = time;
     this.detector[this.length] = detector;
     const known = this.opened.some(([from, to]) => time >= from && time < to);
-    this.vetoed[this.length++] = vetoed || known ? 1 : 0;
+    this.vetoed[this.length++] = (vetoed ? 1 : 0) | (known ? 2 : 0);
   }
 
   done(last = false): EventBlock {

@@ -72,8 +72,17 @@ const segmentSchema = z.strictObject({
 });
 type Wanted = Pick<Step, "start" | "length">;
 
+/** Where Bob's coarse times can lie, and what they are counted from. */
+export interface Coarse {
+  readonly base: bigint;
+  readonly to: bigint;
+}
+
 /** Bob's end. @returns what he shall disclose */
-export async function offerStretches(channel: BlockChannel, events: EventStream): Promise<Stretch | NoLock> {
+export async function offerStretches(
+  channel: BlockChannel,
+  events: EventStream,
+): Promise<{ readonly disclosed: Stretch; readonly coarse: Coarse } | NoLock> {
   let wanted: Wanted = steps[0]!;
   for (let tries = 0; tries < mostTries; tries++) {
     const { start, length } = wanted;
@@ -94,7 +103,10 @@ export async function offerStretches(channel: BlockChannel, events: EventStream)
       dump: spanPs(ahead) >= start + length ? null : whole,
     });
     const answer = await channel.receive("pairs.segment", segmentSchema);
-    if (answer.reason === null) return { from: BigInt(answer.from), to: BigInt(answer.to) };
+    if (answer.reason === null) {
+      const coarse = { base, to: base + BigInt(Math.ceil(first) + unrelatedPs + long) };
+      return { disclosed: { from: BigInt(answer.from), to: BigInt(answer.to) }, coarse };
+    }
     if (answer.reason !== "NEXT") return noLock(answer.reason, { step: "coarse offset" });
     wanted = answer.next;
   }

@@ -5,6 +5,8 @@
  *   Alice → Bob  pairs.slots       which of his events form a slot; whether her dump ended in this block or before
  *
  * Times are side channels (FORMULAS.md 9): corrected by what the disclosed stretch told, and no finer than the window.
+ * The coarse ones of the search were not corrected yet: where such a one could tell detectors apart by the border of its
+ * grid that it lies on, the slot is vetoed.
  */
 import { z } from "zod";
 import { BitString } from "../bits.js";
@@ -13,7 +15,9 @@ import { wireBits, wireBytes, wireCount } from "../channel/schemas.js";
 import type { BlockChannel } from "../channel/types.js";
 import { QkdError } from "../errors.js";
 import type { EventBlock, Stretch } from "./pair-blocks.js";
+import type { Coarse } from "./pair-coarse.js";
 import type { Followed, LinkedSlots, PairLinker } from "./pair-linker.js";
+import { coarseGridPs } from "./pair-search.js";
 
 /** What both ends know once they are locked; public. */
 export interface PairLock {
@@ -31,6 +35,8 @@ export interface PairLock {
   readonly opened?: readonly Stretch[];
   /** Alice's dump still grows. */
   readonly growing: boolean;
+  /** Bob: where his uncorrected times were told for the search. */
+  readonly coarse?: Coarse;
   /** Alice: what she knows of the clock beyond that line. */
   readonly followed?: Followed;
   /** Alice: click statistics of the disclosed stretch, where bits of both ends are known. */
@@ -68,6 +74,7 @@ export interface PairBlock {
   readonly slots: number;
   /** Mask over this end's detectors. */
   readonly clicks: Uint8Array;
+  /** As of an EventBlock. */
   readonly vetoed: Uint8Array;
   readonly single: BitString;
   /** Alice's dump ended in this block or before. */
@@ -84,6 +91,7 @@ export async function pairAsBob(channel: BlockChannel, lock: PairLock, block: Ev
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's slots lack their counts.");
   const clicks = new Uint8Array(alice.count);
   const vetoed = new Uint8Array(alice.count);
+  const onBorder = coarseBorders(lock, block.start);
   let end = 0;
   for (let slot = 0; slot < alice.count; slot++) {
     const first = firsts[slot]!;
@@ -92,7 +100,10 @@ export async function pairAsBob(channel: BlockChannel, lock: PairLock, block: Ev
     end = first + alice.counts[slot]!;
     if (end > times.length) throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice names events that Bob does not have.");
     vetoed[slot] = block.vetoed[order[first]!]!;
-    for (let i = first; i < end; i++) clicks[slot]! |= 1 << block.detector[order[i]!]!;
+    for (let i = first; i < end; i++) {
+      clicks[slot]! |= 1 << block.detector[order[i]!]!;
+      if (onBorder(times[i]!)) vetoed[slot]! |= 2;
+    }
   }
   return { slots: alice.count, clicks, vetoed, single: wireBits(alice.single, alice.count), last: alice.last };
 }
@@ -140,7 +151,21 @@ export async function pairAsAlice(
   return { slots: linked.slots, clicks, vetoed, single, linked, last: block.last };
 }
 
-function gridOf(lock: PairLock): number {
+/** Whether a published time leaves open what the coarse one was: then that depends on the detector. */
+export function coarseBorders(
+  lock: Pick<PairLock, "coarse" | "delays" | "halfWidthPs">,
+  start: bigint,
+): (unit: number) => boolean {
+  const { coarse, delays } = lock;
+  if (!coarse || start >= coarse.to) return () => false;
+  const grid = gridOf(lock);
+  const since = Number(start - coarse.base);
+  // Half a unit of rounding and a picosecond of arithmetic to either side.
+  const [low, high] = [since + Math.min(...delays) - grid / 2 - 1, since + Math.max(...delays) + grid / 2 + 1];
+  return (unit) => Math.round((unit * grid + low) / coarseGridPs) !== Math.round((unit * grid + high) / coarseGridPs);
+}
+
+function gridOf(lock: Pick<PairLock, "halfWidthPs">): number {
   return Math.max(1, Math.ceil(lock.halfWidthPs / 2));
 }
 
