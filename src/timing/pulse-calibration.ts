@@ -3,8 +3,10 @@
  * source's own clock, the detectors' delays, the gate, where the source seems to have started.
  */
 import type { Comb } from "./comb.js";
-import { clockIndex, type DetectorBatch } from "./events.js";
+import { clockIndex, type DetectorBatch, lowerBound } from "./events.js";
 
+/** Detections in a row whose common residual is the clock's. */
+const neighbours = 128;
 /** A gate chosen from the data: this many robust sigmas to each side. */
 const gateSigmas = 5;
 
@@ -61,7 +63,10 @@ export function detectorDelays(times: Float64Array, detector: Uint8Array, { peri
   return { first: around[0]!, relative: Array.from(around, (delay) => delay - around[0]!) };
 }
 
-/** From times alone: robust sigma of the residuals, background taken off by the share outside (FORMULAS.md 9). */
+/**
+ * From times alone: robust sigma of the residuals about the median of their neighbours, so that a clock that bends within
+ * the comb's span makes no wide gate, a flat background taken off (FORMULAS.md 9).
+ */
 export function chooseHalfWidth(
   times: Float64Array,
   detector: Uint8Array,
@@ -70,10 +75,25 @@ export function chooseHalfWidth(
 ): number {
   const residuals = Float64Array.from(times, (time, i) => {
     const t = time - phase - delays[detector[i]!]!;
-    return Math.abs(t - Math.round(t / period) * period);
-  }).sort();
-  const sigma = residuals[Math.floor(residuals.length / 2)]! / 0.6745;
+    return t - Math.round(t / period) * period;
+  });
+  for (let from = 0; from < residuals.length; from += neighbours) {
+    const group = residuals.subarray(from, from + neighbours);
+    const middle = median(group);
+    for (let i = 0; i < group.length; i++) group[i] = Math.abs(group[i]! - middle);
+  }
+  residuals.sort();
+  // What lies beyond a quarter of the period is background, as dense within.
+  const beyond = residuals.length - lowerBound(residuals, period / 4);
+  const perPs = (4 * beyond) / period;
+  const half = (residuals.length - 2 * beyond) / 2;
+  const inner = residuals.find((residual, i) => i + 1 - perPs * residual >= half) ?? period / 2;
+  const sigma = inner / 0.6745;
   return Math.max(1, Math.min(Math.floor(period / 2), Math.round(gateSigmas * sigma)));
+}
+
+function median(values: Float64Array): number {
+  return values.slice().sort()[values.length >> 1] ?? 0;
 }
 
 /** When the detection rate first reaches half of its median: where the source seems to have started. */

@@ -26,6 +26,8 @@ export interface Measured {
 const trackSigmas = 3;
 /** Fewer gated detections tell nothing of the drift. */
 const driftDetections = 20;
+/** Of a period in a search: a gate wider than that is no bin. */
+const fewestBins = 8;
 /** Sigmas of the filter's drift that a search reaches, and the most of it. */
 const searchSigmas = 6;
 const largestSlope = 60e-6;
@@ -58,8 +60,7 @@ export function measurePulses(
     return rest - Math.round(rest / period) * period;
   });
   const all = { at, delta };
-  const bin = 2 * halfWidth;
-  if (8 * bin > period) return gated;
+  const bin = Math.min(2 * halfWidth, period / fewestBins);
   const reach = period / 2;
   const span = Math.max(1, at[size - 1]! - at[0]!);
   // A line that leaves the period is met again on its other side.

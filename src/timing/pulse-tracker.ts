@@ -88,6 +88,10 @@ export class PulseTracker {
   /** Share of gated detections and mean spacing, as seen last. */
   private share = 0;
   private spacing = 0;
+  /** Of detections while the clock is seen: noise alone is sparser. */
+  private usualSpacing = 0;
+  /** A group that light came back in was cut to where it did. */
+  private trimmed = false;
   private lastAnchor: bigint;
 
   constructor(
@@ -163,12 +167,21 @@ export class PulseTracker {
       seen = this.measure(from, to);
     }
     if (seen) {
-      const reach = this.lost(times[from]!);
+      const lit = this.litFrom(from, to);
+      const reach = this.lost(lit);
+      this.pending = [];
+      if (reach > 0 && lit > times[from]! && !this.trimmed) {
+        this.trimmed = true;
+        return from + lowerBound(times.subarray(from, to), lit);
+      }
       if (reach > 0) this.restart(seen, reach);
       else this.correct(seen);
+      this.trimmed = false;
+    } else if (to < n) {
       this.pending = [];
-    } else if (to < n) this.pending = [];
-    else {
+      // Light may have come back in the middle of it.
+      return Math.min(to, from + groupDetections);
+    } else {
       const last = times[to - 1]!;
       for (let i = from; i < to; i++) this.pending.push(times[i]!);
       this.pending = this.pending.filter((t) => t > last - forgetPs).slice(-largestGroup);
@@ -176,10 +189,19 @@ export class PulseTracker {
     return to;
   }
 
+  /** Where light begins in a group: at its usual rate so many detections began no sooner; noise before it is sparser. */
+  private litFrom(from: number, to: number): number {
+    const { times, usualSpacing: usual } = this;
+    const [first, last] = [times[from]!, times[to - 1]!];
+    const own = (last - first) / (to - from);
+    this.usualSpacing = usual > 0 ? 0.8 * usual + 0.2 * Math.min(own, 2 * usual) : own;
+    return usual > 0 ? Math.max(first, last - (to - from) * usual) : first;
+  }
+
   /** Pulses by which numbers may be off at a time: 0 but after a silence, or where nothing was seen for as long. */
   private lost(time: number): number {
-    const { filter, spacing, clock } = this;
-    if (time - filter.state.at < silence * spacing) return 0;
+    const { filter, usualSpacing, clock } = this;
+    if (time - filter.state.at < silence * usualSpacing) return 0;
     const ahead = filter.copy();
     ahead.predict(time);
     const reach = lostSigmas * ahead.sigmas.offset;
