@@ -20,6 +20,7 @@ if (start.what === "way") {
   port.once("close", () => stop.abort());
   void calling({ host: "127.0.0.1", port: start.port }).serve(async (stream) => {
     const connection = new Connection(stream);
+    connection.trust();
     port.on("message", (run: Run) => {
       void reconcileHalf("asBob", connection, executor, wordsOf(run).bob, run).then(({ word: _, ...outcome }) =>
         port.postMessage(outcome),

@@ -109,7 +109,9 @@ class Way {
     const [socket] = await called;
     socket.setNoDelay(true);
     server.close();
-    return new Way(new Connection(socket), bob, way);
+    const connection = new Connection(socket);
+    connection.trust();
+    return new Way(connection, bob, way);
   }
 
   async reconcile(executor: Executor, described: Omit<Run, "channel">): Promise<Half> {

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { decode, encode } from "cborg";
 import type { ZodType } from "zod";
 import { QkdError } from "../errors.js";
-import { encodeFrame, FrameDecoder } from "./framing.js";
+import { encodeFrame, FrameDecoder, maxFrameBytes } from "./framing.js";
 import type { BlockChannel } from "./types.js";
 
 /** Messages of this type seal the transcript and are no part of it. */
@@ -24,6 +24,8 @@ const heartbeatChannel = -4;
 const stalledBeats = 3;
 const maxUnopenedChannels = 64;
 const maxQueuedBytes = 256 * 2 ** 20;
+/** In all from a peer that has not shown who it is: a hello is a third of that at most, and what it decodes to is larger. */
+const maxStrangersBytes = 2 ** 20;
 const pauseAboveBytes = 64 * 2 ** 20;
 
 export interface ConnectionOptions {
@@ -50,7 +52,8 @@ export class Connection {
   readonly ended: Promise<QkdError>;
   private readonly channels = new Map<number, Channel>();
   private readonly closedChannels = new Set<number>();
-  private readonly decoder = new FrameDecoder();
+  private readonly decoder = new FrameDecoder(maxStrangersBytes);
+  private mostReceived = maxStrangersBytes;
   private readonly timer: NodeJS.Timeout;
   private end!: (reason: QkdError) => void;
   private reason: QkdError | undefined;
@@ -79,6 +82,12 @@ export class Connection {
       else if (now - this.lastSent > heartbeatMs)
         void this.put(encode([heartbeatChannel, "beat", { waiting: this.waiting() }])).catch(() => undefined);
     }, Math.min(heartbeatMs, silenceMs) / 2);
+  }
+
+  /** A tag of the peer was right. */
+  trust(): void {
+    this.mostReceived = Number.POSITIVE_INFINITY;
+    this.decoder.mostBytes = maxFrameBytes;
   }
 
   get open(): boolean {
@@ -160,6 +169,7 @@ export class Connection {
     this.lastReceived = Date.now();
     this.bytesReceived += chunk.length;
     try {
+      if (this.bytesReceived > this.mostReceived) throw invalid("a stranger says more than a hello");
       for (const payload of this.decoder.push(chunk)) this.deliver(payload);
     } catch (error) {
       this.close(error instanceof QkdError ? error : invalid("it is no CBOR that this version understands"));

@@ -22,6 +22,9 @@ export function encodeFrame(payload: Uint8Array, number: number): Uint8Array[] {
 
 /** Cuts a stream of chunks into payloads; memory is bounded by one frame plus one chunk. */
 export class FrameDecoder {
+  /** @param mostBytes of a frame; may grow with what is known of the peer */
+  constructor(public mostBytes = maxFrameBytes) {}
+
   private chunks: Uint8Array[] = [];
   private available = 0;
   private number = 0;
@@ -36,7 +39,7 @@ export class FrameDecoder {
       if (!header) return payloads;
       const view = new DataView(header.buffer, header.byteOffset, headerBytes);
       const length = view.getUint32(0, true);
-      if (length > maxFrameBytes) throw corrupt(`a frame claims ${length} bytes`);
+      if (length > this.mostBytes) throw corrupt(`a frame claims ${length} bytes`);
       if (this.available < headerBytes + length) return payloads;
       this.take(headerBytes);
       const payload = this.take(length);

@@ -60,6 +60,7 @@ export async function greetAsBob(connection: Connection, meeting: Meeting): Prom
   await sendTag({ channel, seal: transcript });
   const { committed } = await channel.receive("decided", decidedSchema);
   await receiveTag({ channel, seal: transcript });
+  connection.trust();
   await meeting.resolve(committed);
   return alice.held;
 }
@@ -71,6 +72,7 @@ export async function greetAsAlice(connection: Connection, meeting: Meeting): Pr
   await channel.send("hello", helloOf("alice", meeting));
   await checkHello("bob", bob, meeting);
   await receiveTag({ channel, seal: transcript });
+  connection.trust();
   const committed = await meeting.decide(bob.held.prepared);
   await channel.send("decided", { committed });
   await sendTag({ channel, seal: transcript });
