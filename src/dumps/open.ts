@@ -2,6 +2,7 @@
 import type { Readable } from "node:stream";
 import { looksLikeTable, openCsv, openQutagCsv } from "./csv.js";
 import { dumpError } from "./faults.js";
+import { looksLikeHdf5 } from "./hdf5.js";
 import { openHt2, openHt3, openPt2, openPt3 } from "./legacy-picoquant.js";
 import { openPtu } from "./ptu.js";
 import { looksLikePackets, openQcryptoT1, openQcryptoT2, openQcryptoT3, openQcryptoT4 } from "./qcrypto.js";
@@ -9,6 +10,7 @@ import { openQutag, openQutagRaw, qutagMagic } from "./qutag.js";
 import { looksLikeEvents, openA0, openA1, openA1X, openA2 } from "./s15.js";
 import { type ByteSource, openSource, ReplaySource } from "./source.js";
 import { looksLikeSwabian, openSwabian } from "./swabian.js";
+import { openTableFile } from "./table-file.js";
 import type { Dump, DumpFormat, OpenOptions } from "./types.js";
 import { openIdqPairs, openIdqU64, openU64 } from "./u64.js";
 
@@ -36,9 +38,8 @@ const openers: Partial<Record<DumpFormat, Opener>> = {
   u64: openU64,
   idq_u64: openIdqU64,
   idq_pairs: openIdqPairs,
-  // Loaded when asked for: their libraries are large.
-  parquet: async (source, options) => (await import("./parquet.js")).openParquet(source, options),
-  hdf5: async (source, options) => (await import("./hdf5.js")).openHdf5(source, options),
+  parquet: (source, options) => openTableFile("parquet", source, options),
+  hdf5: (source, options) => openTableFile("hdf5", source, options),
 };
 
 const sniffBytes = 4096;
@@ -66,11 +67,6 @@ export async function openDump(path: string | Readable, options: OpenOptions = {
             : "the content shows no known format; name it with --format",
         { offset: 0 },
       );
-    // Table files are read by their libraries, from the file's own start.
-    if (format === "parquet" || format === "hdf5") {
-      await source.close();
-      return await openDump(path, { ...options, format });
-    }
     return await opener(format, source)(new ReplaySource(source, seen), options);
   } catch (error) {
     await source.close();
@@ -85,7 +81,7 @@ export function detectFormat(head: Uint8Array): DumpFormat | undefined {
   if (magic === "PQTTTR" || /^PQ(HIST|RESL|COMN|DEFL)$/.test(magic)) return "ptu";
   if (head.length >= 4 && starts(qutagMagic)) return "qutag";
   if (magic.startsWith("PAR1")) return "parquet";
-  if (magic.startsWith("\x89HDF\r")) return "hdf5";
+  if (looksLikeHdf5(head)) return "hdf5";
   const legacy = new TextDecoder("latin1").decode(head.subarray(0, 16));
   const hydra = legacy.startsWith("HydraHarp\0");
   // The measurement's mode, 2 or 3, lies at a fixed place of both headers.

@@ -1,64 +1,133 @@
-/** Rows of table files (Parquet, HDF5) as events: what the two readers share. Columns of integers only, kept exact. */
+/** Table files (Parquet, HDF5) as events: rows come from a thread of their own (`table-worker.ts`), as exact integers. */
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { Worker } from "node:worker_threads";
+import { type ErrorCode, QkdError } from "../errors.js";
 import { newInfo, StreamDump, scaleOfPs } from "./dump.js";
 import { dumpError } from "./faults.js";
-import { eventsPerBatch, handOver, newEventBuffer } from "./records.js";
+import { type EventBuffer, eventsPerBatch, handOver, newEventBuffer } from "./records.js";
 import type { ByteSource } from "./source.js";
-import type { Dump, DumpFormat, NativeBatch, OpenOptions } from "./types.js";
+import type { Rows, TableRequest } from "./table-rows.js";
+import type { TableAnswer } from "./table-worker.js";
+import type { Dump, NativeBatch, OpenOptions } from "./types.js";
 
 const psPerUnit = { ps: 1n, ns: 1000n, s: 1_000_000_000_000n } as const;
-const largestOffset = 2n ** 51n;
+const largestOffset = 2 ** 51;
+const lowestPs = -(2n ** 63n) + 2n ** 52n;
+const highestPs = 2n ** 64n - 2n ** 52n;
+/** A thread that takes more, or longer for one piece, reads a damaged file. */
+const heapMB = 1024;
+const pieceSeconds = 30;
 
-/** Values of a column: bigint, or number where the library gives small integers so. */
-export type Column = ArrayLike<bigint | number>;
-
-export interface Table {
-  /** Pieces of the two columns, of equal length, in order of the file. No channel column: channel 0. */
-  rows(): AsyncGenerator<{ time: Column; channel: Column | undefined }>;
-  close(): Promise<void>;
-}
-
-/** The columns' names: `--columns TIME,CHANNEL`, default time and channel. */
-export function columnNames(options: OpenOptions): { time: string; channel: string; named: boolean } {
-  const [time = "time", channel = "channel"] = options.columns ?? [];
-  return { time, channel, named: options.columns !== undefined };
-}
-
-export function tableDump(format: DumpFormat, source: ByteSource, table: Table, options: OpenOptions): Dump {
+/** @throws QkdError DUMP_BAD_MAGIC, DUMP_TRUNCATED_HEADER, DUMP_COLUMN_MISSING, DUMP_BAD_RECORD, DUMP_FORMAT_UNSUPPORTED */
+export async function openTableFile(
+  format: TableRequest["format"],
+  source: ByteSource,
+  options: OpenOptions,
+): Promise<Dump> {
+  if (source.size === undefined)
+    throw dumpError(
+      "DUMP_FORMAT_UNSUPPORTED",
+      source.name,
+      `${format} is read from its end: neither from a stream nor while it grows; give a whole file`,
+    );
+  const request: TableRequest = { format, path: source.name, bytes: source.size, columns: options.columns };
+  const thread = new TableThread(request);
   const info = newInfo(format, source.name, 1);
   const perUnit = psPerUnit[options.unit ?? "ps"];
-  const bad = (message: string) => dumpError("DUMP_BAD_RECORD", source.name, message, { record: info.records });
   const out = newEventBuffer();
+  let total = 0;
 
   async function* events(): AsyncGenerator<NativeBatch> {
-    for await (const { time, channel } of table.rows()) {
-      for (let i = 0; i < time.length; i++) {
-        const ps = wholeNumber(time[i], bad) * perUnit;
-        const code = channel ? Number(wholeNumber(channel[i], bad)) : 0;
-        if (code > 255 || code < -128) throw bad(`channel ${code} does not fit in 8 bits`);
-        const step = ps - out.base;
-        if (out.length === eventsPerBatch || (out.length > 0 && (step > largestOffset || step < -largestOffset)))
-          yield* handOver(out);
-        if (out.length === 0) out.base = ps;
-        out.tick[out.length] = Number(ps - out.base);
-        out.code[out.length++] = code & 255;
-        info.records++;
+    for (let rows = await thread.next(); rows; rows = await thread.next()) {
+      for (let from = 0; from < rows.code.length; ) {
+        const next = decode(rows, from, perUnit, out, source.name, info.records);
+        info.records += next - from;
+        from = next;
+        yield* handOver(out);
       }
-      options.onProgress?.(source.position, source.size);
+      options.onProgress?.((info.records / total) * request.bytes, request.bytes);
     }
-    if (out.length > 0) yield* handOver(out);
   }
-  return new StreamDump(info, { close: () => table.close() }, events, scaleOfPs(1n));
+  try {
+    total = (await thread.answer()).total!;
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
+  const close = async () => {
+    await thread.close();
+    await source.close();
+  };
+  return new StreamDump(info, { close }, events, scaleOfPs(1n));
 }
 
-function wholeNumber(value: bigint | number | undefined, bad: (message: string) => Error): bigint {
-  if (typeof value === "bigint") return value;
-  if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value);
-  throw bad(`${String(value).slice(0, 40)} is no whole number that is kept exactly; store times as 64-bit integers`);
+/** Rows from `from` on as far as they fit in a batch. */
+function decode(
+  { time, unsigned, code }: Rows,
+  from: number,
+  perUnit: bigint,
+  out: EventBuffer,
+  file: string,
+  record: number,
+) {
+  const words = new Uint32Array(time.buffer);
+  // Two's complement: the lowest of signed times is that of their upper words.
+  const sign = unsigned ? 0 : 0x80000000;
+  const scale = Number(perUnit);
+  const base = (unsigned ? BigInt.asUintN(64, time[from]!) : time[from]!) * perUnit;
+  if (perUnit !== 1n && (base > highestPs || base < lowestPs))
+    throw dumpError("DUMP_BAD_RECORD", file, "a time does not fit in 64 bits of picoseconds", { record });
+  const low = words[from * 2]!;
+  const high = (words[from * 2 + 1]! ^ sign) >>> 0;
+  const end = Math.min(code.length, from + eventsPerBatch);
+  const { tick } = out;
+  let i = from;
+  for (; i < end; i++) {
+    const step = ((words[i * 2 + 1]! ^ sign) >>> 0) - high;
+    const offset = (step * 4294967296 + (words[i * 2]! - low)) * scale;
+    if (offset > largestOffset || offset < -largestOffset) break;
+    tick[i - from] = offset;
+  }
+  out.base = base;
+  out.code.set(code.subarray(from, i));
+  out.length = i - from;
+  return i;
 }
 
-/** A file's path, since these formats are read from their end. @throws QkdError DUMP_FORMAT_UNSUPPORTED */
-export function seekable(format: DumpFormat, source: ByteSource): string {
-  if (source.size !== undefined) return source.name;
-  const why = `${format} is read from its end: neither from a stream nor while it grows; give a whole file`;
-  throw dumpError("DUMP_FORMAT_UNSUPPORTED", source.name, why);
+class TableThread {
+  private readonly worker: Worker;
+  constructor(private readonly request: TableRequest) {
+    // The built file, whoever runs the sources.
+    this.worker = new Worker(createRequire(import.meta.url).resolve("#table-worker"), {
+      workerData: request,
+      resourceLimits: { maxOldGenerationSizeMb: heapMB },
+      stdout: true,
+      stderr: true,
+    });
+  }
+
+  /** Rows of the next piece; none at the end. */
+  async next(): Promise<Rows | undefined> {
+    this.worker.postMessage("next");
+    return (await this.answer()).rows;
+  }
+
+  async answer(): Promise<TableAnswer> {
+    const { path } = this.request;
+    const patience = AbortSignal.timeout(pieceSeconds * 1000);
+    this.worker.ref();
+    const [answer] = (await once(this.worker, "message", { signal: patience }).catch((cause: unknown) => {
+      const why = patience.aborted ? `nothing was decoded for ${pieceSeconds} s` : String((cause as Error).message);
+      throw dumpError("DUMP_BAD_RECORD", path, `the file is damaged: ${why}`);
+    })) as [TableAnswer];
+    this.worker.unref();
+    const { error } = answer;
+    if (error) throw new QkdError(error.code as ErrorCode, error.message, error.details);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.worker.terminate();
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -163,60 +163,6 @@ describe("a file that still grows", () => {
       expect(await eventsOf(dump)).toEqual(expected);
       await dump.close();
     }
-  });
-});
-
-describe("table files keep 64-bit integers exactly", () => {
-  const times = [260_182_250_239_296_553n, 260_182_250_239_296_554n, 5n, 2n ** 62n + 1n];
-  const codes = [1, 2, 3, 200];
-  const expected = times.map((time, i): [bigint, number] => [time, codes[i]!]);
-
-  it("Parquet", async () => {
-    const { parquetWriteBuffer } = await import("hyparquet-writer");
-    const path = join(folder, "table.parquet");
-    const bytes = parquetWriteBuffer({
-      columnData: [
-        { name: "channel", data: codes, type: "INT32" },
-        { name: "time", data: times, type: "INT64" },
-      ],
-    });
-    writeFileSync(path, new Uint8Array(bytes));
-    const dump = await openDump(path);
-    expect(dump.info.format).toBe("parquet");
-    expect(await eventsOf(dump)).toEqual(expected);
-    await dump.close();
-    await expect(openDump(path, { columns: ["t", "channel"] })).rejects.toMatchObject({ code: "DUMP_COLUMN_MISSING" });
-    const whole = readFileSync(path);
-    for (let size = 0; size < whole.length; size += 7) {
-      writeFileSync(path, whole.subarray(0, size));
-      await expect(openDump(path, { format: "parquet" })).rejects.toMatchObject({
-        code: expect.stringMatching(/^DUMP_/) as string,
-      });
-    }
-  });
-
-  it("HDF5", async () => {
-    const h5wasm = await import("h5wasm/node");
-    await h5wasm.ready;
-    const path = join(folder, "table.h5");
-    const file = new h5wasm.File(path, "w");
-    file.create_dataset({ name: "time", data: BigInt64Array.from(times) });
-    file.create_dataset({ name: "channel", data: Uint8Array.from(codes) });
-    file.create_dataset({ name: "float", data: Float64Array.of(1, 2, 3, 4) });
-    file.close();
-    const dump = await openDump(path);
-    expect(dump.info.format).toBe("hdf5");
-    expect(await eventsOf(dump)).toEqual(expected);
-    await dump.close();
-    const nanoseconds = await openDump(path, { unit: "ns", columns: ["channel", "time"] }).catch((error) => error);
-    if (nanoseconds instanceof Error) throw nanoseconds;
-    await expect(eventsOf(nanoseconds)).rejects.toMatchObject({ code: "DUMP_BAD_RECORD" });
-    await nanoseconds.close();
-    await expect(openDump(path, { columns: ["float"] })).rejects.toMatchObject({ code: "DUMP_COLUMN_MISSING" });
-    await expect(openDump(path, { columns: ["no", "channel"] })).rejects.toMatchObject({ code: "DUMP_COLUMN_MISSING" });
-    const cut = readFileSync(path);
-    writeFileSync(path, cut.subarray(0, 300));
-    await expect(openDump(path)).rejects.toMatchObject({ code: expect.stringMatching(/^DUMP_/) as string });
   });
 });
 
