@@ -83,16 +83,22 @@ export async function distill(executor: Executor, options: DistillOptions): Prom
   return mergeReports(options.link, alice, bob, (performance.now() - began) / 1000);
 }
 
-/** The first failure that is a cause: the other end's is that the connection went away. */
+/** Where both fail, the first failure that is no mere echo of the other end's: of its connection that went away. */
 async function settled(alice: Promise<PartyReport>, bob: Promise<PartyReport>): Promise<[PartyReport, PartyReport]> {
-  let first: { error: unknown } | undefined;
+  const failures: unknown[] = [];
   const note = (error: unknown) => {
-    first ??= { error };
+    failures.push(error);
     throw error;
   };
   const [a, b] = await Promise.allSettled([alice.catch(note), bob.catch(note)]);
-  if (first) throw (first as { error: unknown }).error;
+  if (failures.length > 0) throw failures.find((error) => !isEcho(error)) ?? failures[0];
   return [(a as PromiseFulfilledResult<PartyReport>).value, (b as PromiseFulfilledResult<PartyReport>).value];
+}
+
+function isEcho(error: unknown): boolean {
+  return (
+    error instanceof QkdError && ["CHANNEL_PEER_ABSENT", "CHANNEL_CLOSED", "ENGINE_CANCELLED"].includes(error.code)
+  );
 }
 
 export interface EndOptions {

@@ -179,7 +179,7 @@ function boundInput(record: AuditFacts, leak: number): Record<string, unknown> {
     n_key: seen.key,
     n_test: seen.test,
     m_test: seen.testErrors,
-    ...(proof === "rusca2018-one-decoy" ? { m_key: seen.keyErrors } : {}),
+    ...(proof === "rusca2018-one-decoy" ? { m_key: seen.keyErrors ?? seen.key.map(() => 0) } : {}),
     ...common,
   };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { distillText } from "../../src/cli/distill-text.js";
 import { distill } from "../../src/distill.js";
-import { parseLink } from "../../src/link.js";
+import { type LinkInput, parseLink } from "../../src/link.js";
 import { parseAudit, recompute } from "../../src/security/audit.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 import { sharedFile, sharedFolder } from "../shared.js";
@@ -94,12 +94,21 @@ function file(folder: string, name: string, bytes: Uint8Array): string {
   return join(folder, name);
 }
 
+const twoIntensities: Partial<LinkInput> = {
+  protocol: "bb84-one-decoy",
+  source: { ...smallDecoy().source!, intensities: smallDecoy().source!.intensities.slice(0, 2).map(evenly) },
+};
+function evenly<T extends object>(intensity: T): T & { probability: number } {
+  return { ...intensity, probability: 0.5 };
+}
+
 describe("a link that can give no key says why, with numbers where there is no lock", () => {
   test.each([
     ["12 % QBER", smallBbm92({}, { misalignment: { Z: 0.12, X: 0.12 } }), 0.6, "QBER_ABOVE_LIMIT"],
     ["pure noise", smallBbm92({}, { pairRateHz: 0.001, backgroundHz: 100_000 }), 0.6, "NO_LOCK"],
     ["an empty link", smallBbm92({}, { pairRateHz: 0.001, backgroundHz: 0, darkCountsHz: 0 }), 0.6, "NO_DETECTIONS"],
     ["a decoy link too short for its bound", smallDecoy(), 0.01, "KEY_TOO_SHORT"],
+    ["one with two intensities", smallDecoy(twoIntensities), 0.01, "KEY_TOO_SHORT"],
     ["a decoy link of pure noise", smallDecoy({}, { lossDb: 90, darkCountsHz: 50_000 }), 0.1, "NO_LOCK"],
   ])(
     "%s",
@@ -109,7 +118,11 @@ describe("a link that can give no key says why, with numbers where there is no l
       const found = await report;
       expect(found).toMatchObject({ secretBits: 0, keys: 0, reason });
       if (reason === "NO_LOCK") expect(distillText(found)).toMatch(/no lock .*(leastPairsHz|detections) \d+/);
-      for (const role of ["alice", "bob"]) expect(readFileSync(join(out, role, "keys.jsonl"), "utf8")).toBe("");
+      for (const role of ["alice", "bob"]) {
+        expect(readFileSync(join(out, role, "keys.jsonl"), "utf8")).toBe("");
+        const audit = parseAudit(readFileSync(join(out, role, "audit.jsonl"), "utf8"), "audit.jsonl");
+        expect(audit.map(recompute).filter(({ same }) => !same)).toEqual([]);
+      }
     },
     60_000,
   );
