@@ -10,10 +10,10 @@ import { EventStream } from "./timing/events.js";
 import { acquirePairsAsAlice, acquirePairsAsBob, type Disclose } from "./timing/pair-acquire.js";
 import { type EventBlock, eventBlocks } from "./timing/pair-blocks.js";
 import { PairLinker } from "./timing/pair-linker.js";
-import { blockBoundary, type CalibrationClicks, type PairLock } from "./timing/pairs.js";
+import { blockBoundary, type PairLock } from "./timing/pairs.js";
 import { defaultPulses, type PulseBlock, pulseBlocks } from "./timing/pulse-blocks.js";
 import { acquirePulsesAsAlice, acquirePulsesAsBob, type BobPulses } from "./timing/pulses.js";
-import type { ClockReport, NoLock } from "./timing/types.js";
+import type { ClockReport, DisclosedClicks, NoLock } from "./timing/types.js";
 
 /** One end's data: events of a tagger, a preparation record, or blocks whose slots the caller has matched already. */
 export type OwnData =
@@ -29,7 +29,8 @@ export type OwnData =
 export interface SourceFacts {
   readonly detections?: number;
   readonly clock?: ClockReport;
-  readonly calibration?: CalibrationClicks;
+  /** Alice: of what was disclosed to join the clocks. */
+  readonly calibration?: DisclosedClicks;
   readonly disclosed?: { readonly from: string; readonly to: string };
   readonly unnamedChannels?: readonly number[];
   /** What the dump's reader warned of. */
@@ -90,7 +91,7 @@ async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Pro
   return {
     locked: true,
     empty: block,
-    facts: () => disclosedPulses(lock.disclosedTo),
+    facts: () => ({ ...disclosedPulses(lock.disclosedTo), calibration: lock.disclosed }),
   };
 }
 

@@ -7,6 +7,15 @@ export function distillAnswer(report: DistillReport): Answer {
   return { json: report, text: distillText(report), exitCode: report.interrupted ? 130 : 0 };
 }
 
+function gateText({ gate }: DistillReport): string[] {
+  if (!gate) return [];
+  const others = gate.widths.filter(({ halfWidthPs }) => halfWidthPs !== gate.halfWidthPs);
+  const expected = others.map(
+    ({ halfWidthPs, siftedBits, qber }) => `± ${halfWidthPs} ps ${siftedBits} bits (QBER ${percent(qber)})`,
+  );
+  return [`gate        ± ${gate.halfWidthPs} ps, by ${gate.chosenBy}; expected of ${expected.join(", ")}`];
+}
+
 export function distillText(report: DistillReport): string {
   const { clicks, clock } = report;
   const lines = [
@@ -18,9 +27,13 @@ export function distillText(report: DistillReport): string {
     ...(clock
       ? [`clock       offset ${clock.offsetPs} ps at ${clock.referencePs} ps, drift ${clock.driftPpb.toFixed(3)} ppb`]
       : []),
+    ...gateText(report),
     `sifted      ${report.siftedBits} bits, QBER ${percent(report.qber)}`,
     `clicks      single ${clicks.single.siftedBits} sifted (QBER ${percent(clicks.single.qber)}), ` +
       `${clicks.sameBasis} double in a basis, ${clicks.crossBasis} across, ${clicks.deadTimeVetoed} vetoed by dead time`,
+    ...(report.disclosed
+      ? [`disclosed   ${report.disclosed.slots} slots to join the clocks: among the clicks, in no key`]
+      : []),
     ...report.blocks.map(blockText),
     `authentic.  ${report.authenticationBits} bits of pads used, ${report.replenishedBits ?? 0} put back, net ${report.netSecretBits} bits`,
     ...(report.noLock

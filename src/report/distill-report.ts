@@ -1,7 +1,8 @@
 /** The report of a run: both ends' rows joined, every figure counted in it (CONTRACT.md, `distill`). */
 import type { Link } from "../link.js";
 import type { PartyReport } from "../party-run.js";
-import type { ClockReport, NoLock } from "../timing/types.js";
+import type { ClockReport, DisclosedClicks, NoLock } from "../timing/types.js";
+import { type GateReport, gateReport } from "./gates.js";
 import type { BlockRow } from "./rows.js";
 
 export interface DistillReport {
@@ -25,6 +26,9 @@ export interface DistillReport {
     readonly crossBasis: number;
     readonly deadTimeVetoed: number;
   };
+  /** Opened to join the clocks: in `clicks`, not in `siftedBits` nor in a key. */
+  readonly disclosed?: DisclosedClicks;
+  readonly gate?: GateReport;
   readonly blocks: readonly BlockRow[];
   readonly secretBits: number;
   readonly keys: number;
@@ -53,15 +57,23 @@ export function mergeReports(
   const other = new Map((bob ? (alice?.blocks ?? []) : []).map((row) => [row.index, row]));
   const blocks = main.blocks.map((row) => joined(row, other.get(row.index)));
   const sum = (of: (row: BlockRow) => number) => blocks.reduce((total, row) => total + of(row), 0);
-  const calibration = alice?.facts.calibration;
+  const openings = [alice?.facts.calibration, ...blocks.map((row) => row.disclosed)].filter((one) => one !== undefined);
+  const opened = (of: (clicks: DisclosedClicks) => number) => openings.reduce((total, one) => total + of(one), 0);
+  const disclosed = {
+    slots: opened(({ slots }) => slots),
+    siftedBits: opened((clicks) => clicks.siftedBits),
+    errors: opened(({ errors }) => errors),
+  };
   const known = blocks.every(({ errors }) => errors !== null);
   const siftedBits = sum((row) => row.siftedBits);
   const singleKnown = blocks.every(({ clicks }) => clicks.singleErrors !== null);
-  const singleSifted = sum(({ clicks }) => clicks.singleSifted ?? 0) + (calibration?.siftedBits ?? 0);
-  const singleErrors = singleKnown ? sum(({ clicks }) => clicks.singleErrors ?? 0) + (calibration?.errors ?? 0) : null;
+  const singleSifted = sum(({ clicks }) => clicks.singleSifted ?? 0) + disclosed.siftedBits;
+  const singleErrors = singleKnown ? sum(({ clicks }) => clicks.singleErrors ?? 0) + disclosed.errors : null;
   const compared = singleKnown
-    ? sum(({ clicks }) => clicks.singleCompared ?? clicks.singleSifted ?? 0) + (calibration?.siftedBits ?? 0)
+    ? sum(({ clicks }) => clicks.singleCompared ?? clicks.singleSifted ?? 0) + disclosed.siftedBits
     : null;
+  const singleQber = singleErrors === null || !compared ? null : singleErrors / compared;
+  const gate = gateReport(link, blocks, { siftedBits: singleSifted, qber: singleQber });
   const secretBits = sum((row) => row.secretBits);
   const poolBits = sum((row) => row.poolBits ?? 0);
   const pairs = blocks.filter(({ pairs }) => pairs !== undefined);
@@ -82,7 +94,7 @@ export function mergeReports(
     },
     ...(pairs.length > 0
       ? {
-          coincidences: sum(({ pairs }) => pairs?.exclusive ?? 0) + (calibration?.exclusive ?? 0),
+          coincidences: sum(({ pairs }) => pairs?.exclusive ?? 0) + disclosed.slots,
           accidentals: sum(({ pairs }) => pairs?.accidentals ?? 0),
         }
       : {}),
@@ -94,12 +106,14 @@ export function mergeReports(
         siftedBits: singleSifted,
         compared,
         errors: singleErrors,
-        qber: singleErrors === null || !compared ? null : singleErrors / compared,
+        qber: singleQber,
       },
       sameBasis: sum(({ clicks }) => clicks.sameBasis),
       crossBasis: sum(({ clicks }) => clicks.crossBasis),
       deadTimeVetoed: sum(({ clicks }) => clicks.deadTimeVetoed ?? 0),
     },
+    ...(disclosed.slots > 0 ? { disclosed } : {}),
+    ...(gate ? { gate } : {}),
     blocks,
     secretBits,
     keys: sum((row) => row.keys),
@@ -125,6 +139,7 @@ function joined(row: BlockRow, other: BlockRow | undefined): BlockRow {
     },
     ...(other.pairs ? { pairs: other.pairs } : {}),
     ...(row.gate ? {} : other.gate ? { gate: other.gate } : {}),
+    ...(other.disclosed ? { disclosed: other.disclosed } : {}),
     alarms: [...new Set([...row.alarms, ...other.alarms])],
   };
 }

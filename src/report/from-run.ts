@@ -1,18 +1,12 @@
 /** A run's report as the model of its page. */
 import type { Link } from "../link.js";
 import { proofOf } from "../security/proof.js";
+import type { GateStatistics } from "../timing/types.js";
 import { version } from "../version.js";
 import type { DistillReport } from "./distill-report.js";
 import { methodOf } from "./method.js";
 import type { ReportModel } from "./model.js";
 import type { BlockRow } from "./rows.js";
-
-interface Gate {
-  readonly halfWidthPs: number;
-  readonly binPs: number;
-  readonly histogram: readonly (readonly number[])[];
-  readonly background: number;
-}
 
 export function reportModel(link: Link, report: DistillReport): ReportModel {
   const { clock, blocks } = report;
@@ -60,6 +54,7 @@ export function reportModel(link: Link, report: DistillReport): ReportModel {
     })),
     ...(gate ? { timing: timingOf(link, gate) } : {}),
     ...(clock ? { clock } : {}),
+    ...(report.gate ? { gate: report.gate } : {}),
     waterfall: [
       ...(report.detections.bob === undefined ? [] : [{ step: "Bob's detections", left: report.detections.bob }]),
       { step: "sifted", left: report.siftedBits },
@@ -78,8 +73,8 @@ export function reportModel(link: Link, report: DistillReport): ReportModel {
 }
 
 /** Histograms of all blocks added. */
-function gateOf(blocks: readonly BlockRow[]): Gate | undefined {
-  const gates = blocks.map((row) => row.gate as Gate | undefined).filter((gate) => gate !== undefined);
+function gateOf(blocks: readonly BlockRow[]): GateStatistics | undefined {
+  const gates = blocks.map((row) => row.gate).filter((gate) => gate !== undefined);
   const last = gates[gates.length - 1];
   if (!last) return undefined;
   const histogram = last.histogram.map((counts, d) =>
@@ -88,7 +83,7 @@ function gateOf(blocks: readonly BlockRow[]): Gate | undefined {
   return { ...last, histogram, background: gates.reduce((sum, gate) => sum + gate.background, 0) };
 }
 
-function timingOf(link: Link, gate: Gate): NonNullable<ReportModel["timing"]> {
+function timingOf(link: Link, gate: GateStatistics): NonNullable<ReportModel["timing"]> {
   const detectors = link.bob.detectors ?? [];
   const names =
     gate.histogram.length === detectors.length ? detectors.map(({ basis, bit }) => `${basis}${bit}`) : ["pairs"];

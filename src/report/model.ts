@@ -5,6 +5,7 @@
  */
 
 import type { ClockReport } from "../timing/types.js";
+import type { GateReport } from "./gates.js";
 
 export interface ReportModel {
   readonly link: string;
@@ -34,6 +35,7 @@ export interface ReportModel {
   /** One histogram of arrival times (modulo pulse or against the partner) a detector. */
   readonly timing?: ReportTiming;
   readonly clock?: ClockReport;
+  readonly gate?: GateReport;
   /** From detections to secret bits, in order: each step what is left after it. */
   readonly waterfall?: readonly { readonly step: string; readonly left: number; readonly note?: string }[];
   /** Leak ledger summed by reason, bits. */

@@ -20,6 +20,7 @@ import {
   blocksTable,
   epsilonList,
   filesTable,
+  gateTable,
   ledgerTable,
   methodsTable,
   softwareList,
@@ -30,6 +31,7 @@ export function renderReport(model: ReportModel): string {
   const sections = [
     picturesSection(pictures(model)),
     section("Blocks", model.blocks?.length ? blocksTable(model.blocks) : ""),
+    section("Gate", model.gate ? gateTable(model.gate) : ""),
     section("Choice of reconciliation", methodsTable(model.blocks ?? [])),
     section("Leak ledger", model.ledger?.length ? ledgerTable(model.ledger) : ""),
     section("Security", model.epsilon ? epsilonList(model.epsilon) : ""),

@@ -2,6 +2,7 @@
 import type { BlockOutcome } from "../party.js";
 import type { BlockContext } from "../run.js";
 import { entropy } from "../security/index.js";
+import type { DisclosedClicks, GateStatistics } from "../timing/types.js";
 
 export interface BlockRow {
   readonly index: number;
@@ -36,7 +37,8 @@ export interface BlockRow {
   readonly clicks: ClickRow;
   readonly pulses?: number;
   readonly pairs?: { readonly all: number; readonly exclusive: number; readonly accidentals: number };
-  readonly gate?: Readonly<Record<string, unknown>>;
+  readonly disclosed?: DisclosedClicks;
+  readonly gate?: GateStatistics;
   readonly seconds: Readonly<Record<string, number>>;
 }
 
@@ -95,6 +97,7 @@ export function blockRow(outcome: BlockOutcome, index: number, context: BlockCon
     },
     ...(slots.pulses === undefined ? {} : { pulses: slots.pulses }),
     ...(slots.pairs ? { pairs: slots.pairs } : {}),
+    ...(slots.disclosed ? { disclosed: slots.disclosed } : {}),
     ...(slots.gate ? { gate: { ...slots.gate } } : {}),
     seconds: context.seconds,
   };

@@ -1,6 +1,7 @@
 /** The tables of the page. */
 import { shannonBits } from "./charts.js";
 import { html, percent, power, short, whole } from "./format.js";
+import type { GateReport } from "./gates.js";
 import type { ReportAlarm, ReportBlock, ReportEpsilon, ReportModel, ReportSoftware } from "./model.js";
 
 export type Cell = string | number | undefined;
@@ -104,6 +105,24 @@ export function alarmsTable(alarms: readonly ReportAlarm[]): string {
       { title: "State", cell: (a) => (a.raised ? "RAISED: the block gives no key" : "ok"), text: true },
     ],
     "Alarms",
+  );
+}
+
+export function gateTable({ halfWidthPs, chosenBy, widths }: GateReport): string {
+  const note = `<p class="soft">Chosen by the ${chosenBy}. Of other widths clicks are counted; sifted bits and QBER are what is expected of them.</p>`;
+  return (
+    table(
+      widths,
+      [
+        { title: "Gate", cell: (w) => `± ${whole(w.halfWidthPs)} ps`, text: true },
+        { title: "", cell: (w) => (w.halfWidthPs === halfWidthPs ? "chosen" : ""), text: true },
+        { title: "Clicks inside", cell: (w) => whole(w.clicks) },
+        { title: "Of them background", cell: (w) => whole(w.background) },
+        { title: "Sifted bits", cell: (w) => whole(w.siftedBits) },
+        { title: "QBER", cell: (w) => (w.qber === null ? undefined : percent(w.qber)) },
+      ],
+      "The gate and others",
+    ) + note
   );
 }
 

@@ -21,7 +21,7 @@ import { type PairLock, pairAsAlice, pairAsBob } from "../timing/pairs.js";
 import type { PulseBlock } from "../timing/pulse-blocks.js";
 import { coverAsAlice, coverAsBob } from "../timing/pulse-cover.js";
 import { numberAsAlice, numberAsBob, openNumbers, openSchema } from "../timing/pulse-relock.js";
-import type { GateStatistics } from "../timing/types.js";
+import type { DisclosedClicks, GateStatistics } from "../timing/types.js";
 import { type ResolvedClicks, resolveClicks } from "./clicks.js";
 import type { OwnSlots } from "./sift.js";
 
@@ -32,6 +32,8 @@ export interface BlockSlots {
   readonly gate?: GateStatistics;
   /** Emitted pulses of the block; none of one that begins after the end of Alice's record. */
   readonly pulses?: number;
+  /** Alice: slots whose outcomes were disclosed to number the block's pulses; they left it. */
+  readonly disclosed?: DisclosedClicks;
   /** Alice, prepare-and-measure: pulses by intensity in a part of her record. */
   readonly emitted?: readonly number[];
   /** Alice, entanglement: pairs in the window, exclusive ones, and those expected by chance. */
@@ -106,7 +108,7 @@ export async function aliceSlotsOfPulses(
   if (first + pulses > record.pulses)
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's block reaches beyond the record.", { index, first, pulses });
   const numbered = { slots: decodeSlots(bytes, sent, pulses), firstPulse: first, pulses };
-  const slots = await numberAsAlice(channel, numbered, open, record, link, ledger);
+  const { slots, disclosed } = await numberAsAlice(channel, numbered, open, record, link, ledger);
   const count = slots.length;
   const basis = BitString.zeros(count);
   const bit = BitString.zeros(count);
@@ -147,6 +149,7 @@ export async function aliceSlotsOfPulses(
     own: { count, basis, bit, vetoed: BitString.zeros(count), intensity },
     pulses,
     emitted,
+    ...(disclosed.slots > 0 ? { disclosed } : {}),
     last: cover?.last ?? false,
   };
 }

@@ -9,7 +9,7 @@ import type { CoarseOffset } from "./pair-bend.js";
 import { followedOffsets, PairFollower } from "./pair-follow.js";
 import { fineLine } from "./pair-lines.js";
 import { type Followed, PairLinker } from "./pair-linker.js";
-import type { CalibrationClicks } from "./pairs.js";
+import type { DisclosedClicks } from "./types.js";
 
 /** About the coarse offset. */
 const fineReachPs = 16_384_000;
@@ -73,7 +73,7 @@ export function calibrationClicks(
   delays: Delays,
   link: Link,
   halfWidthPs: number,
-): CalibrationClicks {
+): DisclosedClicks {
   const { alice, bob } = sides;
   const a = sortedBy(alice.times, (t, i) => t - delays.alice[alice.detector[i]!]!);
   const b = sortedBy(bob.times, (t, i) => t - delays.bob[bob.detector[i]!]!);
@@ -90,7 +90,7 @@ export function calibrationClicks(
     siftedBits++;
     if (atAlice.bit !== (atBob.bit ^ flip)) errors++;
   }
-  return { siftedBits, errors, pairs: linked.pairs, exclusive: linked.exclusive };
+  return { slots: linked.exclusive, siftedBits, errors };
 }
 
 function sortedBy(times: Float64Array, key: (time: number, index: number) => number) {

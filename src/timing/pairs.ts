@@ -18,6 +18,7 @@ import type { EventBlock, Stretch } from "./pair-blocks.js";
 import type { Coarse } from "./pair-coarse.js";
 import type { Followed, LinkedSlots, PairLinker } from "./pair-linker.js";
 import { coarseGridPs } from "./pair-search.js";
+import type { DisclosedClicks } from "./types.js";
 
 /** What both ends know once they are locked; public. */
 export interface PairLock {
@@ -40,14 +41,7 @@ export interface PairLock {
   /** Alice: what she knows of the clock beyond that line. */
   readonly followed?: Followed;
   /** Alice: click statistics of the disclosed stretch, where bits of both ends are known. */
-  readonly calibration?: CalibrationClicks;
-}
-
-export interface CalibrationClicks {
-  readonly siftedBits: number;
-  readonly errors: number;
-  readonly pairs: number;
-  readonly exclusive: number;
+  readonly calibration?: DisclosedClicks;
 }
 
 /** Where block `index` starts in this end's clock. */

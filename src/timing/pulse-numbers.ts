@@ -5,6 +5,7 @@
 import type { PreparationRecord } from "../dumps/preparation.js";
 import type { Link } from "../link.js";
 import { type ClassedSlots, findShift, type ScoringBits, type Shift, type ShiftSearch } from "./pulse-shift.js";
+import type { DisclosedClicks } from "./types.js";
 
 /** Slots that number the pulses by their intensities. */
 export const shiftSlots = 2000;
@@ -37,16 +38,19 @@ export async function shiftOf(
       search,
     );
   }
-  const [z, x] = [basisProbability.Z / 2, basisProbability.X / 2];
+  const [z, x] = [1 - basisProbability.Z / 2, 1 - basisProbability.X / 2];
   const classed: ClassedSlots = { slots, classOf: outcomes, shares: [z, z, x, x] };
   return findShift(
     classed,
-    scoringBits(record, (nibble) => nibble & 3, 4),
+    scoringBits(record, (nibble) => (nibble & 3) ^ 1, 4),
     search,
   );
 }
 
-/** @param classOf class in which a pulse scores, by its nibble of the record; −1 for none */
+/**
+ * @param classOf class that a pulse's nibble of the record belongs to; −1 for none. Of one class alone its pulses score,
+ * of several in each all but its own.
+ */
 function scoringBits(record: PreparationRecord, classOf: (nibble: number) => number, classes: number): ScoringBits {
   const byNibble = Array.from({ length: 16 }, (_, nibble) => classOf(nibble));
   return async (first, count) => {
@@ -54,14 +58,41 @@ function scoringBits(record: PreparationRecord, classOf: (nibble: number) => num
     const from = Math.max(0, first);
     const to = Math.min(record.pulses, first + count + 32);
     if (to <= from) return words;
+    if (classes > 1) for (const list of words) setBits(list, from - first, to - first);
     const bytes = await record.read(from, to - from);
     const parity = from & 1;
     for (let pulse = from; pulse < to; pulse++) {
       const at = pulse - from + parity;
-      const scores = byNibble[(bytes[at >> 1]! >> ((at & 1) * 4)) & 15]!;
-      if (scores >= 0) words[scores]![(pulse - first) >>> 5]! |= 1 << ((pulse - first) & 31);
+      const own = byNibble[(bytes[at >> 1]! >> ((at & 1) * 4)) & 15]!;
+      if (own >= 0) words[own]![(pulse - first) >>> 5]! ^= 1 << ((pulse - first) & 31);
     }
     bytes.fill(0);
     return words;
   };
+}
+
+function setBits(words: Uint32Array, from: number, to: number): void {
+  const [first, last] = [from >>> 5, to >>> 5];
+  words.fill(-1, first, last + 1);
+  words[first]! &= -1 << (from & 31);
+  words[last]! &= ~(-1 << (to & 31));
+}
+
+/** Alice, once the slots' pulses are known. */
+export async function disclosedClicks(
+  pulses: Float64Array,
+  outcomes: Uint8Array,
+  record: PreparationRecord,
+): Promise<DisclosedClicks> {
+  let [siftedBits, errors] = [0, 0];
+  for (let i = 0; i < outcomes.length; i++) {
+    const pulse = pulses[i]!;
+    if (!(pulse >= 0 && pulse < record.pulses)) continue;
+    const bytes = await record.read(pulse, 1);
+    const differs = ((bytes[0]! >> ((pulse & 1) * 4)) ^ outcomes[i]!) & 3;
+    bytes.fill(0);
+    if (differs < 2) siftedBits++;
+    if (differs === 1) errors++;
+  }
+  return { slots: outcomes.length, siftedBits, errors };
 }

@@ -7,7 +7,7 @@
  *                               outcomes of their first slots
  *   Alice → Bob  slots.numbers  the shift of each, null where none stands out: such a stretch is left out
  *
- * Disclosed slots and those between them make no key and enter no count (FORMULAS.md 9); in another attempt at the block
+ * Disclosed slots make no key and count as clicks alone (FORMULAS.md 9); in another attempt at the block
  * they might, if another block has told the shift by then: there they count as leak.
  */
 import { z } from "zod";
@@ -18,10 +18,11 @@ import { QkdError } from "../errors.js";
 import type { Link } from "../link.js";
 import { countBits, type LeakLedger } from "../security/ledger.js";
 import type { BlockStretch, PulseBlock } from "./pulse-blocks.js";
-import { disclosesOutcomes, outcomeOf, shiftOf, shiftSlots } from "./pulse-numbers.js";
+import { disclosedClicks, disclosesOutcomes, outcomeOf, shiftOf, shiftSlots } from "./pulse-numbers.js";
+import type { DisclosedClicks } from "./types.js";
 
-/** Enough of a stretch to tell its shift, among the few that there are, from chance. */
-const disclosedSlots = 512;
+/** Enough of a stretch to tell its shift, among the few that there are, from chance: as pulses.ts, of thousands of shifts. */
+const disclosedSlots = 320;
 /** Bounds what a peer can ask for. */
 const largestReach = 2 ** 24;
 const mostStretches = 4096;
@@ -73,7 +74,7 @@ export async function numberAsBob(
   };
 }
 
-/** Alice decides. @returns the block's slots */
+/** Alice decides. @returns the block's slots, and what was disclosed of it */
 export async function numberAsAlice(
   channel: BlockChannel,
   block: { readonly slots: Float64Array; readonly firstPulse: number; readonly pulses: number },
@@ -81,7 +82,7 @@ export async function numberAsAlice(
   record: PreparationRecord,
   link: Link,
   ledger: LeakLedger,
-): Promise<Float64Array> {
+): Promise<{ slots: Float64Array; disclosed: DisclosedClicks }> {
   const { slots, firstPulse } = block;
   const parts = disclosed(open.stretches, slots.length, link);
   const outcomes = parts.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -91,7 +92,8 @@ export async function numberAsAlice(
     open.outcomes.some((outcome) => outcome > 3)
   )
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's open pulse numbers do not fit his slots.");
-  if (open.stretches.length === 0) return slots;
+  let clicks: DisclosedClicks = { slots: 0, siftedBits: 0, errors: 0 };
+  if (open.stretches.length === 0) return { slots, disclosed: clicks };
   const shifts: (number | null)[] = [];
   let told = 0;
   for (const [i, { from, shift, reach }] of open.stretches.entries()) {
@@ -104,12 +106,19 @@ export async function numberAsAlice(
     told += size;
     const found = reach > 0 ? await shiftOf(seen, record, link, { low: -reach, high: reach, guess: 0 }) : { shift };
     shifts.push(found?.shift ?? null);
+    const pulses = seen.slots.map((slot) => slot + (found?.shift ?? Number.NaN));
+    const own = await disclosedClicks(pulses, seen.outcomes, record);
+    clicks = {
+      slots: clicks.slots + own.slots,
+      siftedBits: clicks.siftedBits + own.siftedBits,
+      errors: clicks.errors + own.errors,
+    };
   }
   // Of slots and outcomes that were not Bob's, shifts would tell what her bits are.
   if (disclosesOutcomes(link))
     for (const { reach } of open.stretches) if (reach > 0) ledger.aside(countBits(2 * reach + 1));
   await channel.send("slots.numbers", { shifts });
-  return renumbered(block, open, shifts, link).slots;
+  return { slots: renumbered(block, open, shifts, link).slots, disclosed: clicks };
 }
 
 async function toldShifts(channel: BlockChannel, open: Open): Promise<readonly (number | null)[]> {

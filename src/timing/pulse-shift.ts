@@ -2,8 +2,8 @@
  * Which pulse is which: Bob's detections lie on the record's strong pulses more often than chance. For a shift k the score
  * is the number of his slots that hit a pulse of the strongest intensity; on the right shift its mean is higher by
  * z = (q − p)·√(D / (p(1 − p))) sigma, p the share of strong pulses, q that among detections. A source of one intensity
- * has no strong pulses: there a slot scores where the pulse was prepared as Bob found it, on outcomes that he discloses
- * and throws away. A shift counts where a wrong one scores as much with less than the false-lock probability over the
+ * has no strong pulses: there a slot scores unless the pulse was prepared in the basis that Bob found with the other bit,
+ * on outcomes that he discloses and throws away. A shift counts where a wrong one scores as much with less than the false-lock probability over the
  * number of shifts, by Chernoff's bound: a Gaussian's tail is too thin where shares are below a half.
  *
  * Scores of 32 shifts at once, bit-sliced: 32 successive bits of the record per slot, added by carry-save adders
@@ -87,7 +87,8 @@ async function sieve(classed: ClassedSlots, scoring: ScoringBits, from: number, 
   const slots = classed.slots.subarray(0, sieveSlots);
   const count = slots.length;
   const { mean, sigma } = chance(classed, count);
-  const threshold = Math.ceil(mean + sieveSigmas * sigma);
+  // Where nearly every pulse scores by chance, all of them must.
+  const lacking = 512 - Math.min(count, Math.ceil(mean + sieveSigmas * sigma));
   const first = slots[0]! + from;
   const bits = await scoring(first, slots[count - 1]! - slots[0]! + (to - from) + 64);
   const words = Array.from(slots, (_, i) => bits[classed.classOf[i]!]!);
@@ -133,18 +134,20 @@ async function sieve(classed: ClassedSlots, scoring: ScoringBits, from: number, 
         carry &= sum;
       }
     }
-    // Bits below 8 cannot lift a lane over the threshold by more than 7: look closer only where they might.
-    let candidates = 0;
-    for (let p = 5; p >= 0 && threshold >> (p + 3) <= 1; p--) candidates |= planes[p]!;
-    if (!candidates) continue;
-    for (let lane = 0; lane < 32 && base + lane <= to - from; lane++) {
-      if (!((candidates >>> lane) & 1)) continue;
-      let total = ((ones >>> lane) & 1) + 2 * ((twos >>> lane) & 1) + 4 * ((fours >>> lane) & 1);
-      for (let p = 0; p < 6; p++) total += ((planes[p]! >>> lane) & 1) << (p + 3);
-      if (total >= threshold) found.push(from + base + lane);
-    }
+    let reached = atLeast(lacking, ones, twos, fours, planes);
+    for (let lane = 0; reached !== 0; lane++, reached >>>= 1)
+      if (reached & 1 && base + lane <= to - from) found.push(from + base + lane);
   }
   return found;
+}
+
+/** Lanes whose bit-sliced total with 512 − threshold added carries into the tenth bit. */
+function atLeast(lacking: number, ones: number, twos: number, fours: number, planes: Uint32Array): number {
+  let carry = lacking & 1 ? ones : 0;
+  carry = lacking & 2 ? carry | twos : carry & twos;
+  carry = lacking & 4 ? carry | fours : carry & fours;
+  for (let p = 0; p < 6; p++) carry = (lacking >> (p + 3)) & 1 ? carry | planes[p]! : carry & planes[p]!;
+  return carry;
 }
 
 async function score(classed: ClassedSlots, scoring: ScoringBits, shift: number): Promise<number> {

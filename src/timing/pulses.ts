@@ -9,7 +9,7 @@
  * Then Bob follows the clock alone (pulse-tracker.ts) and publishes slot numbers only. What is sent here are slots that
  * sifting publishes anyway; Alice's intensities stay home, bits and bases are not used. Where the source has one intensity
  * nothing else tells pulses apart: there Bob discloses the outcomes of these first slots, drawn by time alone, and what
- * was detected up to the last of them makes no key and enters no count (FORMULAS.md 9). After a long gap: pulse-relock.ts.
+ * was detected up to the last of them makes no key; the slots disclosed count as clicks (FORMULAS.md 9). After a long gap: pulse-relock.ts.
  */
 import { z } from "zod";
 import { decodeSlots, encodeSlots } from "../channel/encoding.js";
@@ -21,10 +21,10 @@ import type { Link } from "../link.js";
 import { findComb } from "./comb.js";
 import { collect, type DetectorBatch, type EventStream, spanPs } from "./events.js";
 import { chooseHalfWidth, clockDrift, clockTicks, detectorDelays, onset } from "./pulse-calibration.js";
-import { disclosesOutcomes, outcomeOf, shiftOf, shiftSlots } from "./pulse-numbers.js";
+import { disclosedClicks, disclosesOutcomes, outcomeOf, shiftOf, shiftSlots } from "./pulse-numbers.js";
 import type { Shift } from "./pulse-shift.js";
 import { emptyGated, PulseTracker } from "./pulse-tracker.js";
-import type { NoLock } from "./types.js";
+import type { DisclosedClicks, NoLock } from "./types.js";
 
 /** Bob's clock may start this much before or after the record, seconds; and run off by this much. */
 const largestOffsetSeconds = 10.5;
@@ -33,8 +33,11 @@ const largestDrift = 55e-6;
 const clockReach = 2e-6;
 const acquireDetections = 200_000;
 const acquirePs = 12e12;
-/** Enough where outcomes are disclosed: half of the pulses that were detected score there, against a quarter. */
-const disclosedSlots = 1000;
+/**
+ * Enough where outcomes are disclosed: 1 − QBER/2 of them score, by chance 1 − p/2 (p their basis' probability). At 8 % and
+ * p = 1/2 the right shift among 10⁸ misses the threshold with a probability below 10⁻⁴, at 3 % below 10⁻⁹.
+ */
+const disclosedSlots = 512;
 /** Of a growing record this far about the guess is waited for before the whole reach is. */
 const nearShifts = 2 ** 18;
 
@@ -53,6 +56,7 @@ export interface AlicePulses {
   readonly locked: true;
   readonly pulses: number;
   readonly disclosedTo: number;
+  readonly disclosed: DisclosedClicks;
 }
 
 const slotsSchema = z.strictObject({
@@ -113,7 +117,15 @@ export async function acquirePulsesAsAlice(
       : undefined;
   const pulses = record.growing ? null : record.pulses;
   await channel.send("pulses.shift", { shift: found?.shift ?? null, pulses });
-  if (found) return { locked: true, pulses: record.pulses, disclosedTo: disclosedTo(slots, outcomes, found.shift) };
+  if (found) {
+    const { shift } = found;
+    const disclosed = await disclosedClicks(
+      slots.map((slot) => slot + shift),
+      outcomes,
+      record,
+    );
+    return { locked: true, pulses: record.pulses, disclosedTo: disclosedTo(slots, outcomes, shift), disclosed };
+  }
   const reason = bob.reason === "NO_DETECTIONS" ? "NO_DETECTIONS" : "NO_LOCK";
   return { locked: false, reason, details: { step: "pulse numbers", detections: slots.length } };
 }

@@ -39,6 +39,13 @@ export interface GateStatistics {
   readonly background: number;
 }
 
+/** Slots whose outcomes were disclosed to join the clocks: they count as clicks, and make no key. */
+export interface DisclosedClicks {
+  readonly slots: number;
+  readonly siftedBits: number;
+  readonly errors: number;
+}
+
 /** The dead-time rule over one party's clicks in time order (FORMULAS.md 9; CONTRACT.md, "Clicks"). */
 export class DeadTime {
   private last = Number.NEGATIVE_INFINITY;

@@ -83,6 +83,8 @@ export interface Truth {
 export interface Sifted {
   readonly bits: number;
   readonly qber: number;
+  /** Of them, slots opened to number pulses. */
+  readonly disclosed?: number;
   readonly truth: Truth;
 }
 
@@ -145,25 +147,28 @@ export async function siftPulses(link: Link, run: Run): Promise<Sifted> {
   try {
     const events = new EventStream(dump, link.bob);
     const { alice, bob } = loopbackPair();
-    const [, atBob] = await Promise.all([
+    const [atAlice, atBob] = await Promise.all([
       acquirePulsesAsAlice(alice, record, link),
       acquirePulsesAsBob(bob, events, link),
     ]);
-    if (!atBob.locked) throw new Error(`no lock: ${JSON.stringify(atBob)}`);
-    let [bits, errors] = [0, 0];
+    if (!atAlice.locked || !atBob.locked) throw new Error(`no lock: ${JSON.stringify(atBob)}`);
+    let { siftedBits: bits, errors, slots: disclosed } = atAlice.disclosed;
     for await (const block of pulseBlocks(atBob, events, link)) {
       const [a, b] = await Promise.all([
         aliceSlotsOfPulses(alice, link, record, block.index, new LeakLedger()),
         bobSlotsOfPulses(bob, link, block, (bytes) => new Uint8Array(bytes), new LeakLedger()),
       ]);
       expect(a.own.count).toBe(b.own.count);
+      bits += a.disclosed?.siftedBits ?? 0;
+      errors += a.disclosed?.errors ?? 0;
+      disclosed += a.disclosed?.slots ?? 0;
       for (let i = 0; i < a.own.count; i++) {
         if (!bitOf(b.own.single!, i) || bitOf(a.own.basis, i) !== bitOf(b.own.basis, i)) continue;
         bits++;
         if (bitOf(a.own.bit, i) !== bitOf(b.own.bit, i)) errors++;
       }
     }
-    return { bits, qber: errors / bits, truth };
+    return { bits, qber: errors / bits, disclosed, truth };
   } finally {
     await Promise.all([record.close(), dump.close()]);
   }
