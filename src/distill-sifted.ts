@@ -13,7 +13,7 @@ import type { Link } from "./link.js";
 import { keyCount } from "./party.js";
 import { systemRandom } from "./random.js";
 import type { DistillReport } from "./report/distill-report.js";
-import { entropy, grantedBits, secretKeyLength } from "./security/index.js";
+import { EpsilonBudget, entropy, grantedBits, secretKeyLength } from "./security/index.js";
 import { lengthMode, proofOf } from "./security/proof.js";
 import { reconcilePair } from "./stages/reconcile/pair.js";
 import { verificationTagBits } from "./stages/verify.js";
@@ -112,6 +112,7 @@ function boundOf(link: Link, statistics: Readonly<Record<string, unknown>>, leak
       { total, bits },
     );
   const { secrecy, correctness } = link.epsilon;
+  new EpsilonBudget(secrecy, correctness).verify(bits);
   const shared = { eps_sec: secrecy, eps_cor: correctness, ...statistics, leak, tag_bits: verificationTagBits };
   const patternPublic = link.reconciliation.accounting === "pattern-public" ? { pattern_public: true } : {};
   return secretKeyLength({ proof: proofOf(link), input: { ...shared, ...patternPublic } });

@@ -191,8 +191,9 @@ function assumptionsOf(link: Link): string[] {
   list.push("active basis choice: passive receivers with clicks across bases are not covered by the proof");
   if (link.reconciliation.accounting === "pattern-public")
     list.push(
-      "Bob's measurements on single photons are those of a qubit (squashing)",
+      `${link.protocol === "bbm92" ? "both ends'" : "Bob's"} measurements on single photons are those of a qubit (squashing)`,
       "Bob's messages depend on the error pattern and public data alone",
+      "dark counts are equal for the detectors of both bases, or noise before the measurement",
     );
   return list;
 }

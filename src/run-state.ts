@@ -153,7 +153,7 @@ export function planBlocks(a: HeldBlocks, b: HeldBlocks): BlockPlan {
     const other = retry.get(block);
     retry.set(block, {
       attempts: Math.max(attempts, other?.attempts ?? 0),
-      leak: leak + (other?.leak ?? 0),
+      leak: Math.min(Number.MAX_SAFE_INTEGER, leak + (other?.leak ?? 0)),
     });
   }
   return { isOpen: (block) => !settled.some((ranges) => inRanges(ranges, block)), retry };

@@ -172,7 +172,7 @@ class SessionLife {
         await this.supersede();
         return this.decide(prepared);
       },
-      resolve: (committed) => this.resolve(committed),
+      resolve: (prepared, committed) => this.resolve(prepared, committed),
     };
     const began = performance.now();
     const patience = setTimeout(
@@ -228,10 +228,11 @@ class SessionLife {
   }
 
   /** Bob: Alice's answer ends the uncertainty about his prepared keys. */
-  private async resolve(committed: readonly number[]): Promise<void> {
+  private async resolve(prepared: readonly number[], committed: readonly number[]): Promise<void> {
     const { state } = this.options;
     const exists = new Set(committed);
-    for (const block of state.held().prepared) {
+    for (const block of prepared) {
+      if (state.block(block).status !== "prepared") continue;
       if (exists.has(block)) await state.mark(block, "committed");
       else {
         await state.mark(block, "closed");

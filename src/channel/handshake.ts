@@ -46,22 +46,23 @@ export interface Meeting {
   held(): HeldBlocks;
   /** Alice, once the peer is known: ends an older session and answers which of these blocks are committed. */
   decide(prepared: readonly number[]): Promise<readonly number[]>;
-  /** Bob: Alice's answer. */
-  resolve(committed: readonly number[]): Promise<void>;
+  /** Bob: Alice's answer about the prepared blocks that he told her of. */
+  resolve(prepared: readonly number[], committed: readonly number[]): Promise<void>;
 }
 
 /** @returns what the peer holds. @throws QkdError CHANNEL_* naming what does not fit */
 export async function greetAsBob(connection: Connection, meeting: Meeting): Promise<HeldBlocks> {
   const transcript = meeting.authentication.transcript("hello");
   const channel = connection.channel(helloChannel, transcript);
-  await channel.send("hello", helloOf("bob", meeting));
+  const own = helloOf("bob", meeting);
+  await channel.send("hello", own);
   const alice = await channel.receive("hello", helloSchema);
   await checkHello("alice", alice, meeting);
   await sendTag({ channel, seal: transcript });
   const { committed } = await channel.receive("decided", decidedSchema);
   await receiveTag({ channel, seal: transcript });
   connection.trust();
-  await meeting.resolve(committed);
+  await meeting.resolve(own.held.prepared, committed);
   return alice.held;
 }
 

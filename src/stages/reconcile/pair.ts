@@ -4,6 +4,7 @@ import { loopbackPair } from "../../channel/loopback.js";
 import { QkdError } from "../../errors.js";
 import { type RandomSource, systemRandom } from "../../random.js";
 import { entropy, LeakLedger } from "../../security/index.js";
+import { countBits } from "../../security/ledger.js";
 import { tagsEqual, verificationTag } from "../../security/verification.js";
 import type { Executor } from "../../workers/executor.js";
 import { reconcilerOf } from "./index.js";
@@ -108,7 +109,7 @@ function overChannel(reconciler: Reconciler): NonNullable<Reconciler["asBoth"]> 
   };
 }
 
-/** Every so-manieth bit is compared; both ends count it. */
+/** Every so-manieth bit is compared; both ends count it, and how many differ. */
 function sampledQber(alice: BitString, bob: BitString, ledgers: { alice: LeakLedger; bob: LeakLedger }): number {
   const size = Math.min(largestSample, Math.ceil(alice.length / 20));
   if (size === 0) return 0;
@@ -117,7 +118,6 @@ function sampledQber(alice: BitString, bob: BitString, ledgers: { alice: LeakLed
     const at = Math.floor((i * alice.length) / size);
     wrong += alice.get(at) ^ bob.get(at);
   }
-  ledgers.alice.add("sampled-bits", size);
-  ledgers.bob.add("sampled-bits", size);
+  for (const ledger of [ledgers.alice, ledgers.bob]) ledger.add("sampled-bits", size + countBits(size));
   return Math.min(0.5, (wrong + Math.sqrt(wrong) + 0.5) / size);
 }
