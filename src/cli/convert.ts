@@ -5,6 +5,7 @@ import { convertDump } from "../dumps/convert.js";
 import { writableFormats } from "../dumps/write/encoders.js";
 import { QkdError } from "../errors.js";
 import { type DumpFlags, dumpInput, dumpOptions, openOptions } from "./dump-options.js";
+import { interruptSignal } from "./interrupt.js";
 import { answerWith } from "./output.js";
 import { progress } from "./progress.js";
 
@@ -24,10 +25,12 @@ export function register(program: Command): void {
     const to = flags.to ?? byExtension[/\.(\w+)$/.exec(output)?.[1]?.toLowerCase() ?? ""];
     if (!to)
       throw new QkdError("USAGE_INVALID", `${output} does not tell a format; name one with --to.`, { option: "--to" });
+    const interrupt = interruptSignal();
     const bar = progress("convert");
     const onProgress = (done: number, total: number | undefined) => bar.update(done, total ?? done);
     try {
-      const result = await convertDump(dumpInput(input), output, to, { ...openOptions(flags), onProgress });
+      const { signal } = interrupt;
+      const result = await convertDump(dumpInput(input), output, to, { ...openOptions(flags), onProgress, signal });
       const { from, losses, warnings } = result;
       return {
         json: result,
@@ -38,6 +41,7 @@ export function register(program: Command): void {
         ].join("\n"),
       };
     } finally {
+      interrupt.done();
       bar.stop();
     }
   });

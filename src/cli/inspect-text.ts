@@ -5,7 +5,7 @@ import { percent, short, span, spanWithError, withError } from "../report/format
 
 export function inspectionText(answer: Inspection): string {
   const lines = [
-    `${answer.file}`,
+    `${answer.file}${answer.interrupted ? "  (interrupted: what had been read until then)" : ""}`,
     `  format       ${answer.format}${answer.recordType ? ` (${String(answer.recordType)})` : ""}`,
     `  records      ${answer.records}  (${answer.overflowRecords} overflow records, ${answer.overflowPeriods} periods)`,
     `  events       ${answer.events}  (${answer.photons} photons, ${answer.markers} markers)`,

@@ -5,6 +5,7 @@ import { QkdError } from "../errors.js";
 import { type DumpFlags, dumpInput, dumpOptions, openOptions } from "./dump-options.js";
 import { writeWhole } from "./files.js";
 import { inspectionText } from "./inspect-text.js";
+import { interruptSignal } from "./interrupt.js";
 import { answerWith } from "./output.js";
 import { progress } from "./progress.js";
 
@@ -25,13 +26,20 @@ export function register(program: Command): void {
   dumpOptions(command);
   answerWith(command, async (files: string[], flags: Flags) => {
     const answers: Answered[] = [];
-    for (const file of files) answers.push(await inspectOne(file, flags, files.length > 1));
+    const interrupt = interruptSignal();
+    const { signal } = interrupt;
+    try {
+      for (const file of files)
+        if (!signal.aborted) answers.push(await inspectOne(file, flags, files.length > 1, signal));
+    } finally {
+      interrupt.done();
+    }
     if (flags.report) await writeReport(flags.report === true ? "inspect.html" : flags.report, answers);
     const failed = answers.some((answer) => "error" in answer);
     return {
       json: files.length === 1 ? answers[0] : answers,
       text: answers.map(asText).join("\n\n"),
-      exitCode: failed ? 1 : 0,
+      exitCode: signal.aborted ? 130 : failed ? 1 : 0,
     };
   });
 }
@@ -56,7 +64,7 @@ async function writeReport(path: string, answers: readonly Answered[]): Promise<
   await writeWhole(path, renderInspections(found, failed), 0o644);
 }
 
-async function inspectOne(file: string, flags: Flags, several: boolean): Promise<Answered> {
+async function inspectOne(file: string, flags: Flags, several: boolean, signal: AbortSignal): Promise<Answered> {
   const bar = progress(file);
   const onProgress = (done: number, total: number | undefined) => bar.update(done, total ?? done);
   try {
@@ -64,6 +72,7 @@ async function inspectOne(file: string, flags: Flags, several: boolean): Promise
       ...openOptions(flags),
       ...(flags.digest ? { digest: true } : {}),
       onProgress,
+      signal,
     });
   } catch (error) {
     if (several && error instanceof QkdError) return { file, error };

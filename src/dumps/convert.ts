@@ -1,8 +1,9 @@
 /** One dump's events in another format, streaming; what the other format cannot hold is named, not passed over. */
 import type { Readable } from "node:stream";
-import { openDump } from "./open.js";
+import { QkdError } from "../errors.js";
 import { inOrder } from "./order.js";
-import type { DumpFormat, DumpWarning, OpenOptions } from "./types.js";
+import { openStoppable, type StoppableOptions, untilStopped } from "./stoppable.js";
+import type { DumpFormat, DumpWarning } from "./types.js";
 import { createDumpWriter } from "./write/writer.js";
 
 export interface Conversion {
@@ -13,22 +14,24 @@ export interface Conversion {
   readonly warnings: readonly DumpWarning[];
 }
 
-/** @throws QkdError FILE_UNREADABLE, FILE_WRITE_FAILED, DUMP_* */
+/** @throws QkdError FILE_UNREADABLE, FILE_WRITE_FAILED, DUMP_*, INTERRUPTED */
 export async function convertDump(
   input: string | Readable,
   output: string,
   format: string,
-  options: OpenOptions = {},
+  options: StoppableOptions = {},
 ): Promise<Conversion> {
-  const dump = await openDump(input, options);
+  const dump = await openStoppable(input, options);
   try {
     const writer = await createDumpWriter(output, format);
     try {
       let gaps = 0;
-      for await (const batch of inOrder(dump)) {
+      for await (const batch of inOrder(untilStopped(dump, options.signal))) {
         if (batch.gapBefore) gaps++;
         await writer.append(batch);
       }
+      if (options.signal?.aborted)
+        throw new QkdError("INTERRUPTED", `Stopped; ${output} was not written, what was begun of it is removed.`);
       await writer.commit();
       const { info } = dump;
       const losses = [...writer.losses].map(([what, count]) => ({ what, count }));

@@ -4,10 +4,10 @@ import { EventDigests } from "./digests.js";
 import { dumpError } from "./faults.js";
 import { Collector } from "./figures/collector.js";
 import { type Figures, figuresOf } from "./figures/figures.js";
-import { openDump } from "./open.js";
 import { PreparationRecord } from "./preparation.js";
+import { openStoppable, type StoppableOptions, untilStopped } from "./stoppable.js";
 
-import type { DumpFormat, DumpInfo, DumpWarning, OpenOptions } from "./types.js";
+import type { DumpFormat, DumpInfo, DumpWarning } from "./types.js";
 
 export interface Inspection extends Partial<Figures> {
   readonly file: string;
@@ -26,6 +26,8 @@ export interface Inspection extends Partial<Figures> {
   readonly resolutionPs: number;
   readonly outOfOrderSteps: number;
   readonly warnings: readonly DumpWarning[];
+  /** The signal came: the figures are of what had been read until then. */
+  readonly interrupted?: boolean;
   /** A preparation record: shares of ones, of basis X, of each intensity. */
   readonly preparation?: { readonly ones: number; readonly basisX: number; readonly intensities: readonly number[] };
   readonly [more: string]: unknown;
@@ -34,14 +36,14 @@ export interface Inspection extends Partial<Figures> {
 /** @throws QkdError FILE_UNREADABLE, DUMP_* */
 export async function inspectDump(
   file: string | Readable,
-  options: OpenOptions & { digest?: boolean } = {},
+  options: StoppableOptions & { digest?: boolean } = {},
 ): Promise<Inspection> {
   if (options.format === "preparation") {
     if (typeof file !== "string")
       throw dumpError("DUMP_FORMAT_UNSUPPORTED", "-", "a preparation record is not read from a stream");
     return inspectPreparation(file);
   }
-  const dump = await openDump(file, options);
+  const dump = await openStoppable(file, options);
   try {
     const { info } = dump;
     const isMarker = markerTest(info.format);
@@ -49,11 +51,15 @@ export async function inspectDump(
     // Packets of the qcrypto chain have no digest of the stream.
     const digests =
       options.digest && !info.packets ? new EventDigests(info.dtimeResolutionPs !== undefined, isMarker) : undefined;
-    for await (const batch of dump.native()) {
+    for await (const batch of untilStopped(dump.native(), options.signal)) {
       counter.add(batch);
       digests?.add(batch);
     }
-    return { ...summary(info, counter, isMarker), ...digests?.finish() };
+    return {
+      ...summary(info, counter, isMarker),
+      ...digests?.finish(),
+      ...(options.signal?.aborted ? { interrupted: true } : {}),
+    };
   } finally {
     await dump.close();
   }

@@ -38,6 +38,7 @@ function part(answer: Inspection, index: number, title: string): string {
   const notes = [...(answer.notes ?? []), ...answer.warnings.map(({ code, message }) => `${code}: ${message}`)];
   return `<section aria-label="${html(answer.file)}">
 ${answer.file === title ? "" : `<h2 class="part">${html(answer.file)}</h2>`}
+${answer.interrupted ? '<p class="verdict bad">Interrupted: the figures are of what had been read until then.</p>' : ""}
 ${overview(answer, channels.length)}
 ${section("Channels", channels.length > 0 ? channelTable(channels) : plainTable(answer))}
 ${drawn.length > 0 ? section("In pictures", charts(drawn)) : ""}

@@ -68,6 +68,13 @@ describe("a detector's faults are found within what is stated of them", () => {
     expect(found.totalSeconds).toBeLessThan(3.3e-3);
     expect(found.longest[0]!.seconds).toBeGreaterThan(2e-3);
     expect(found.longest[0]!.atSeconds).toBeCloseTo(0.3, 3);
+    const clock = Array.from({ length: 500 }, (_, n) => n * 1e9);
+    const crossed = figures({
+      0: clock,
+      1: clicks({ events: 30_000, ratePerSecond: 50_000, gaps: [[3e11, 9e9]] }, chance(3)),
+    });
+    expect(crossed.gaps.count).toBe(1);
+    expect(crossed.gaps.longest[0]!.seconds).toBeCloseTo(9e-3, 3);
   });
 
   it("a clock: period, jitter, missing events; and the pulses on which clicks fall", () => {

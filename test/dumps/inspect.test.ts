@@ -1,7 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { inspectionText } from "../../src/cli/inspect-text.js";
 import { type Inspection, inspectDump } from "../../src/dumps/inspect.js";
@@ -102,5 +106,44 @@ describe("odd dumps are told in numbers that make sense", () => {
     const answer = await inspectDump(path, { format: "preparation" });
     isSensible(answer);
     expect(answer.preparation).toEqual({ ones: 1, basisX: 0.5, intensities: [0.5, 0.5, 0, 0] });
+  });
+});
+
+describe("Ctrl-C", () => {
+  const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+  /** Runs the command and interrupts it once `ready` holds. */
+  async function interrupted(args: string[], ready: () => boolean, input?: Buffer) {
+    const child = spawn(process.execPath, [cli, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+    const out: Buffer[] = [];
+    child.stdout.on("data", (part: Buffer) => out.push(part));
+    if (input) child.stdin.write(input);
+    const ended = once(child, "close") as Promise<[number]>;
+    while (!ready()) await setTimeout(50);
+    await setTimeout(1500);
+    child.kill("SIGINT");
+    const [code] = await ended;
+    return { code, json: JSON.parse(Buffer.concat(out).toString()) as Record<string, unknown> };
+  }
+  const some = csv(Array.from({ length: 2000 }, (_, i) => [i * 1000, 1] as const));
+
+  it("inspect tells what it had read, of a file that grows and of standard input", async () => {
+    const path = join(folder, "growing.csv");
+    writeFileSync(path, some);
+    const grown = await interrupted(["inspect", path, "--follow", "600", "--json"], () => true);
+    expect(grown).toMatchObject({ code: 130, json: { interrupted: true, events: 2000, format: "csv" } });
+    const piped = await interrupted(["inspect", "-", "--format", "csv", "--json"], () => true, some);
+    expect(piped).toMatchObject({ code: 130, json: { interrupted: true, format: "csv" } });
+    const silent = await interrupted(["inspect", "-", "--json"], () => true);
+    expect(silent).toMatchObject({ code: 130, json: { error: { code: "INTERRUPTED" } } });
+  });
+
+  it("convert leaves nothing of its output", async () => {
+    const path = join(folder, "growing.csv");
+    const out = join(folder, "out.ptu");
+    writeFileSync(path, some);
+    const begun = () => readdirSync(folder).some((name) => name.startsWith("out.ptu"));
+    const stopped = await interrupted(["convert", path, out, "--follow", "600", "--json"], begun);
+    expect(stopped).toMatchObject({ code: 130, json: { error: { code: "INTERRUPTED" } } });
+    expect(readdirSync(folder).filter((name) => name.startsWith("out.ptu"))).toEqual([]);
   });
 });

@@ -38,15 +38,26 @@ export function gapsOf(collector: Collector): Gaps {
     return all[bin] !== undefined && all[bin] >= sideCounts && live > 0 ? all[bin] / live : 0;
   };
   const binAt = (time: number) => Math.floor((time - rates.origin) / rates.width) - range[0];
-  const gaps = silences.filter(({ from, length }) => {
+  const long = silences.filter(({ from, length }) => {
     const [before, after] = [binAt(from), binAt(from + length)];
     const sides = [Math.max(rateAt(before), rateAt(before - 1)), Math.max(rateAt(after), rateAt(after + 1))];
     const known = sides.filter((rate) => rate > 0);
     const rate = known.length > 0 ? Math.min(...known) : events / (last - first - length);
     return length * rate > wanted;
   });
-  const more = gaps.length === mostSilences;
-  return { gaps, more, longest, threshold: (wanted * (last - first)) / events };
+  const more = long.length === mostSilences;
+  return { gaps: joined(long), more, longest, threshold: (wanted * (last - first)) / events };
+}
+
+/** A clock that goes on, or a single click, does not end a gap. Longest first. */
+function joined(gaps: readonly Silence[]): Silence[] {
+  const all: { from: number; length: number }[] = [];
+  for (const { from, length } of [...gaps].sort((a, b) => a.from - b.from)) {
+    const last = all.at(-1);
+    if (last && from - (last.from + last.length) <= 0.01 * length) last.length = from + length - last.from;
+    else all.push({ from, length });
+  }
+  return all.sort((a, b) => b.length - a.length);
 }
 
 /** A lower bound of ρ, 3 standard deviations down; half where too few intervals tell. */
