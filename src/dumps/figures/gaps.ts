@@ -11,6 +11,8 @@ import { mostSilences, type Silence } from "./silences.js";
 const falseProbability = 1e-6;
 const fewestEvents = 20;
 const sideCounts = 10;
+/** Chance makes a silence of several pieces likelier by xᵏ⁻¹/(k − 1)!, below e⁴ a piece. */
+const perPiece = 4;
 
 export interface Gaps {
   /** Longest first. */
@@ -24,10 +26,10 @@ export interface Gaps {
 
 export function gapsOf(collector: Collector): Gaps {
   const { events, rates } = collector;
-  const silences = collector.silences.sorted();
+  const silences = joined(collector.silences.sorted());
   const range = rates.range();
   const [first, last] = [Math.min(...collector.firstOf), Math.max(...collector.lastOf)];
-  const longest = silences[0];
+  const [longest] = silences;
   if (!range || !longest || events < fewestEvents || !(last > first))
     return { gaps: [], more: false, longest, threshold: undefined };
   const wanted = Math.log(events / falseProbability) / clusterShare(collector.above);
@@ -38,24 +40,26 @@ export function gapsOf(collector: Collector): Gaps {
     return all[bin] !== undefined && all[bin] >= sideCounts && live > 0 ? all[bin] / live : 0;
   };
   const binAt = (time: number) => Math.floor((time - rates.origin) / rates.width) - range[0];
-  const long = silences.filter(({ from, length }) => {
+  const gaps = silences.filter(({ from, length, pieces }) => {
     const [before, after] = [binAt(from), binAt(from + length)];
     const sides = [Math.max(rateAt(before), rateAt(before - 1)), Math.max(rateAt(after), rateAt(after + 1))];
     const known = sides.filter((rate) => rate > 0);
     const rate = known.length > 0 ? Math.min(...known) : events / (last - first - length);
-    return length * rate > wanted;
+    return length * rate > wanted + (pieces - 1) * perPiece;
   });
-  const more = long.length === mostSilences;
-  return { gaps: joined(long), more, longest, threshold: (wanted * (last - first)) / events };
+  const more = gaps.reduce((sum, { pieces }) => sum + pieces, 0) === mostSilences;
+  return { gaps, more, longest, threshold: (wanted * (last - first)) / events };
 }
 
-/** A clock that goes on, or a single click, does not end a gap. Longest first. */
-function joined(gaps: readonly Silence[]): Silence[] {
-  const all: { from: number; length: number }[] = [];
-  for (const { from, length } of [...gaps].sort((a, b) => a.from - b.from)) {
+/** A clock that goes on, or a single click, does not end a silence. Longest first. */
+function joined(silences: readonly Silence[]): (Silence & { pieces: number })[] {
+  const all: { from: number; length: number; pieces: number }[] = [];
+  for (const { from, length } of [...silences].sort((a, b) => a.from - b.from)) {
     const last = all.at(-1);
-    if (last && from - (last.from + last.length) <= 0.01 * length) last.length = from + length - last.from;
-    else all.push({ from, length });
+    if (last && from - (last.from + last.length) <= 0.01 * length) {
+      last.length = from + length - last.from;
+      last.pieces++;
+    } else all.push({ from, length, pieces: 1 });
   }
   return all.sort((a, b) => b.length - a.length);
 }
