@@ -13,6 +13,8 @@ const fewestEvents = 20;
 const sideCounts = 10;
 /** Chance makes a silence of several pieces likelier by xᵏ⁻¹/(k − 1)!, below e⁴ a piece. */
 const perPiece = 4;
+/** Mean intervals from which on a silence may be part of a longer one. */
+const pieceMeans = 6;
 
 export interface Gaps {
   /** Longest first. */
@@ -26,12 +28,15 @@ export interface Gaps {
 
 export function gapsOf(collector: Collector): Gaps {
   const { events, rates } = collector;
-  const silences = joined(collector.silences.sorted());
+  const kept = collector.silences.sorted();
   const range = rates.range();
   const [first, last] = [Math.min(...collector.firstOf), Math.max(...collector.lastOf)];
-  const [longest] = silences;
+  let [longest] = kept;
   if (!range || !longest || events < fewestEvents || !(last > first))
     return { gaps: [], more: false, longest, threshold: undefined };
+  const least = (pieceMeans * (last - first)) / events;
+  const silences = joined(kept.filter(({ length }) => length > least));
+  longest = silences[0] ?? longest;
   const wanted = Math.log(events / falseProbability) / clusterShare(collector.above);
   const all = allCounts(rates, ...range);
   const rateAt = (bin: number) => {
@@ -71,7 +76,7 @@ function clusterShare([two, five]: readonly [number, number]): number {
 }
 
 /** Events of all channels, bin by bin. */
-export function allCounts(rates: RateTable, first: number, last: number): number[] {
+function allCounts(rates: RateTable, first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) =>
     rates.rows.subarray((first + i) * 256, (first + i + 1) * 256).reduce((sum, n) => sum + n, 0),
   );
