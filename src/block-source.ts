@@ -96,7 +96,7 @@ async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Pro
 }
 
 async function lockPulses(channel: BlockChannel, link: Link, data: OwnData): Promise<LockedSource | NoLock> {
-  const events = streamOf(data, link.bob);
+  const events = streamOf(data, link, "bob");
   const lock = await acquirePulsesAsBob(channel, events, link);
   if (!lock.locked) return lock;
   return {
@@ -147,7 +147,7 @@ async function lockPairs(
   disclose: Disclose,
 ): Promise<LockedSource | NoLock> {
   const end = link[role];
-  const events = streamOf(data, end);
+  const events = streamOf(data, link, role);
   const lock = await (role === "alice"
     ? acquirePairsAsAlice(channel, events, link)
     : acquirePairsAsBob(channel, events, link, disclose));
@@ -203,7 +203,7 @@ function seenIn(data: OwnData, events: EventStream): Pick<SourceFacts, "unnamedC
   };
 }
 
-function streamOf(data: OwnData, end: Link["alice"]): EventStream {
+function streamOf(data: OwnData, link: Link, role: Role): EventStream {
   if (!("events" in data)) throw new Error("a detector dump is needed");
-  return new EventStream(data.events, end, data.growing);
+  return new EventStream(data.events, link[role], data.growing ? role : undefined);
 }

@@ -125,7 +125,7 @@ export interface EndOptions {
 /** One end with its files under `out`: keys, audit, state. */
 export async function runEnd(executor: Executor, role: Role, options: EndOptions): Promise<PartyReport> {
   const { link, out, dump, signal } = options;
-  const follow = options.follow && { ...options.follow, ...(signal ? { signal } : {}) };
+  const follow = options.follow && { ...options.follow, ...(signal ? { signal } : {}), signalFails: true };
   const folder = join(out, role);
   await mkdir(folder, { recursive: true });
   const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump, follow) });

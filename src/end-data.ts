@@ -4,8 +4,8 @@ import type { OwnData } from "./block-source.js";
 import type { Role } from "./channel/types.js";
 import { Growth, openGrowing } from "./dumps/growth.js";
 import { openDump, PreparationRecord } from "./dumps/index.js";
-import { type DumpFormat, dumpFormats, type Follow, type TagBatch } from "./dumps/types.js";
-import { interrupted, QkdError } from "./errors.js";
+import { type DumpFormat, dumpFormats, type Follow } from "./dumps/types.js";
+import { QkdError } from "./errors.js";
 import type { Link } from "./link.js";
 
 export interface EndDataOptions {
@@ -26,23 +26,17 @@ export async function endData(
   // Somebody may still wait for more of the file when it is closed.
   const closed = new AbortController();
   const signal = follow.signal ? AbortSignal.any([follow.signal, closed.signal]) : closed.signal;
-  const { data, close } = await openData(role, link, file, { ...options, follow: { ...follow, signal } });
+  const { data, close } = await openData(role, link, file, {
+    ...options,
+    follow: { ...follow, signal, signalFails: true },
+  });
   return {
-    data: "events" in data ? { ...data, events: unlessStopped(data.events, signal), growing: true } : data,
+    data: "events" in data ? { ...data, growing: true } : data,
     close: () => {
       closed.abort();
       return close();
     },
   };
-}
-
-/** Where the run is stopped the dump has not ended. */
-async function* unlessStopped(events: AsyncIterable<TagBatch>, signal: AbortSignal): AsyncGenerator<TagBatch> {
-  for await (const batch of events) {
-    if (signal.aborted) throw interrupted();
-    yield batch;
-  }
-  if (signal.aborted) throw interrupted();
 }
 
 async function openData(
@@ -124,7 +118,6 @@ async function firstBytes(file: string, count: number, follow?: Follow): Promise
       await handle.close();
     }
   } catch (cause) {
-    if (follow?.signal?.aborted) throw interrupted();
     throw unreadable(cause);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { interrupted } from "../errors.js";
 import { dumpError } from "./faults.js";
 import type { Follow } from "./types.js";
 
@@ -20,7 +21,7 @@ export class Growth {
   /**
    * Waits until the file is longer than `bytes`, which were there already.
    * @returns its size, `bytes` where it has ended
-   * @throws QkdError DUMP_REPLACED
+   * @throws QkdError DUMP_REPLACED, INTERRUPTED
    */
   async beyond(bytes: number): Promise<number> {
     const longer = await patiently(this.follow, async () => {
@@ -55,12 +56,13 @@ export async function openGrowing(file: string, follow: Follow | undefined): Pro
 
 /** Tries with longer and longer pauses, which alone count as quiet. @returns undefined where nothing came in time */
 async function patiently<T>(
-  { idleSeconds, signal }: Follow,
+  { idleSeconds, signal, signalFails }: Follow,
   attempt: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
   let left = idleSeconds * 1000;
   for (let pause = firstPauseMs; ; pause = Math.min(longestPauseMs, pause * 1.5)) {
     const found = await attempt();
+    if (found === undefined && signal?.aborted && signalFails) throw interrupted();
     if (found !== undefined || left <= 0 || signal?.aborted) return found;
     await nap(Math.min(pause, left), signal);
     left -= pause;

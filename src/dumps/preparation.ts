@@ -3,7 +3,7 @@
  * in the low nibble; bit 0 the bit, bit 1 the basis (0 Z, 1 X), bits 2–3 the intensity's index. No header.
  */
 import type { FileHandle } from "node:fs/promises";
-import { interrupted, QkdError } from "../errors.js";
+import { QkdError } from "../errors.js";
 import { Growth, openGrowing } from "./growth.js";
 import type { Follow } from "./types.js";
 
@@ -16,7 +16,6 @@ export class PreparationRecord {
     private readonly handle: FileHandle,
     private bytes: number,
     private readonly growth: Growth | undefined,
-    private readonly signal: AbortSignal | undefined,
   ) {}
 
   /** In the record, as far as it was waited for. */
@@ -37,7 +36,6 @@ export class PreparationRecord {
     while (this.growth && !this.ended && this.pulses < pulses) {
       const before = this.bytes;
       const size = await this.growth.beyond(before);
-      if (size === before && this.signal?.aborted) throw interrupted();
       this.ended ||= size === before;
       this.bytes = Math.max(this.bytes, size);
     }
@@ -57,7 +55,7 @@ export class PreparationRecord {
       await handle.close();
       throw unreadable(Object.assign(new Error("no file"), { code: stat.isDirectory() ? "EISDIR" : "EINVAL" }));
     }
-    return new PreparationRecord(file, handle, stat.size, follow && new Growth(file, handle, follow), follow?.signal);
+    return new PreparationRecord(file, handle, stat.size, follow && new Growth(file, handle, follow));
   }
 
   /** Bytes that hold pulses [first, first + count); pulse n is in byte (n >> 1) − (first >> 1). */

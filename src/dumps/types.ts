@@ -107,6 +107,8 @@ export interface Dump extends AsyncIterable<TagBatch> {
 export interface Follow {
   readonly idleSeconds: number;
   readonly signal?: AbortSignal;
+  /** The signal is no end of the file: who waits for more is told INTERRUPTED. */
+  readonly signalFails?: boolean;
 }
 
 export interface OpenOptions {

@@ -41,10 +41,14 @@ export class EventStream {
   constructor(
     events: AsyncIterable<TagBatch>,
     private readonly end: Link["alice"],
-    /** The dump is followed while it is written. */
-    readonly growing = false,
+    /** The end's name, where its dump is followed while it is written. */
+    private readonly followed?: string,
   ) {
     this.batches = sorted(this.named(events))[Symbol.asyncIterator]();
+  }
+
+  get growing(): boolean {
+    return this.followed !== undefined;
   }
 
   /** Reads until `enough` says so of what is ahead, or the dump ends. */
@@ -104,6 +108,12 @@ export class EventStream {
         gap = true;
       }
       for (let from = draft.add(batch, 0); from < batch.length; from = draft.add(batch, from)) yield take();
+      // Of a dump without end nobody would ever tell.
+      if (this.followed && this.perIndex.size === 0 && draft.isOfStrangers) {
+        this.count(draft.perCode, index);
+        draft = new Draft(index);
+        this.checkChannels(this.followed);
+      }
     }
     if (draft.length > 0) yield take();
     else this.count(draft.perCode, index);
@@ -154,6 +164,11 @@ class Draft {
     }
     this.length = n;
     return i;
+  }
+
+  /** So many events, and none of a named detector. */
+  get isOfStrangers(): boolean {
+    return this.length === 0 && this.perCode.reduce((sum, count) => sum + count) >= batchEvents;
   }
 
   batch(gapBefore: boolean): DetectorBatch {
