@@ -1,9 +1,13 @@
 /** Keys while both dumps still grow: the same blocks and counts as of the finished dumps, and nothing lost by a stop. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { distill } from "../../src/distill.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 import { GrowingLink } from "./growing.js";
 import { bothKeys, keysOf, type Simulated, simulated, smallBbm92, smallDecoy } from "./links.js";
+import { EndProcess, linkFile, pairOf } from "./processes.js";
 
 const executor = new InlineExecutor();
 afterAll(() => executor.close());
@@ -65,5 +69,64 @@ describe.each([
     expect(report.keys).toBeGreaterThan(0);
     const [alice, bob] = bothKeys(link.out);
     expect(alice).toBe(bob);
+  });
+});
+
+describe("stopped and started again", () => {
+  const blocksOf = (out: string, role: "alice" | "bob") => keysOf(out, role).map(({ block }) => block);
+  const expectEachOnce = (blocks: number[]) => expect(new Set(blocks).size).toBe(blocks.length);
+
+  test("Ctrl-C ends with the keys at both ends and a report; no block is lost and none makes key twice", async () => {
+    const whole = await simulated(pairs, 13.5, 7);
+    const link = new GrowingLink(whole);
+    const { alice, bob, out } = link;
+    const args = ["--link", linkFile(whole), "--alice", alice, "--bob", bob, "--out", out, "--workers", "1"];
+    const run = new EndProcess("distill", [...args, "--follow", "0.5"]);
+    const first = run.start();
+    await link.write({ alice: 0.93, bob: 0.93 });
+    await link.keys(2, first);
+    run.signal("SIGINT");
+    const { code, json } = await first;
+    expect(code).toBe(130);
+    expect(json).toMatchObject({ interrupted: true, keys: keysOf(out, "bob").length });
+    const [a, b] = bothKeys(out);
+    expect(a).toBe(b);
+
+    await link.write({ alice: 1, bob: 1 });
+    const again = await run.start();
+    expect(again).toMatchObject({ code: 0, json: { keys: keysOf(out, "bob").length } });
+    const ordinary = await distill(executor, { ...whole, out: `${out}-whole` });
+    expect(again.json.blocks).toHaveLength(ordinary.blocks.length);
+    expect(again.json.clicks).toEqual(ordinary.clicks);
+    expectEachOnce(blocksOf(out, "bob"));
+    const [alices, bobs] = bothKeys(out);
+    expect(alices).toBe(bobs);
+  });
+
+  test("two processes, Bob's killed: the keys of all blocks, once, at both ends", async () => {
+    const whole = await simulated(pulses, 1.2, 9);
+    const link = new GrowingLink(whole);
+    const extra = ["--follow", "0.5"];
+    const pair = await pairOf(link, randomBytes(1 << 16), { extra: { alice: extra, bob: extra } });
+    try {
+      const running = Promise.race([pair.alice.start(), pair.bob.start()]);
+      await link.write({ alice: 0.8, bob: 0.8 });
+      await link.keys(1, running, [pair.out.alice, pair.out.bob]);
+      pair.bob.signal("SIGKILL");
+      await pair.bob.ended;
+      const ends = [pair.alice.ended, pair.bob.start()];
+      await link.write({ alice: 1, bob: 1 });
+      expect((await Promise.all(ends)).map(({ code }) => code)).toEqual([0, 0]);
+      const [alices, bobs] = bothKeys(pair.out.alice, pair.out.bob);
+      expect(alices).toBe(bobs);
+      expectEachOnce(blocksOf(pair.out.bob, "bob"));
+      const { blocks: all } = await distill(executor, { ...whole, out: `${link.out}-whole` });
+      const audited = readFileSync(join(pair.out.bob, "bob", "audit.jsonl"), "utf8")
+        .trim()
+        .split("\n");
+      expect(new Set(audited.map((line) => JSON.parse(line).block)).size).toBe(all.length);
+    } finally {
+      pair.close();
+    }
   });
 });
