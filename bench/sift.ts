@@ -1,8 +1,9 @@
-/** Alice's and Bob's half of sifting: with copies in and out, the WASM kernel alone, and plain TypeScript. */
+/** Alice's and Bob's half of sifting: with copies in and out, the WASM kernel alone, and plain TypeScript; before it, gating. */
 import { BitString } from "../bits.js";
 import type { BenchRow } from "../cli/bench.js";
 import { loadKernels } from "../kernels/index.js";
 import { WasmInstance } from "../kernels/wasm.js";
+import { gating } from "./gating.js";
 import { type BenchOptions, type Case, fill, generator, measure } from "./harness.js";
 
 const detections = 200_000;
@@ -43,6 +44,7 @@ export async function sift({ seconds, seed }: BenchOptions): Promise<BenchRow[]>
     { name: "sift bob wasm", unit, work, parameters, run: () => kernels.siftBob(input) },
     { name: "sift bob plain", unit, work, parameters, run: () => kernels.reference.siftBob(input) },
   );
+  cases.push(...gating(draw));
   return measure(cases, seconds);
 }
 

@@ -110,14 +110,14 @@ export class PairLinker {
     close();
     for (const { at, offset } of knots) this.track.push({ at: at + sinceReference, offsetPs: offset });
     thin(this.track);
-    const accidentals = shiftsPs.reduce((total, shift) => total + countPairs(expected, bob, shift, halfWidth), 0);
+    const accidentals = shiftedPairs(expected, bob, halfWidth) / shiftsPs.length;
     const gate: GateStatistics = {
       halfWidthPs: halfWidth,
       binPs,
       histogram: [[...histogram]],
       inside: pairs,
       outside: 0,
-      background: accidentals / shiftsPs.length,
+      background: accidentals,
     };
     return {
       slots,
@@ -127,7 +127,7 @@ export class PairLinker {
       bobCount: out.bobCount.subarray(0, slots),
       pairs,
       exclusive,
-      accidentals: accidentals / shiftsPs.length,
+      accidentals,
       gate,
     };
   }
@@ -162,14 +162,18 @@ export class PairLinker {
   }
 }
 
-function countPairs(expected: Float64Array, bob: Float64Array, shift: number, halfWidth: number): number {
-  let [low, high, pairs] = [0, 0, 0];
+/** Pairs in the window at any of the shifts, in one sweep over what they reach. */
+function shiftedPairs(expected: Float64Array, bob: Float64Array, halfWidth: number): number {
+  const reach = Math.max(...shiftsPs) + halfWidth;
+  let [low, pairs] = [0, 0];
   for (let i = 0; i < expected.length; i++) {
-    const t = expected[i]! + shift;
-    while (low < bob.length && bob[low]! < t - halfWidth) low++;
-    if (high < low) high = low;
-    while (high < bob.length && bob[high]! <= t + halfWidth) high++;
-    pairs += high - low;
+    const t = expected[i]!;
+    while (low < bob.length && bob[low]! < t - reach) low++;
+    for (let k = low; k < bob.length; k++) {
+      const delta = bob[k]! - t;
+      if (delta > reach) break;
+      for (const shift of shiftsPs) if (delta >= shift - halfWidth && delta <= shift + halfWidth) pairs++;
+    }
   }
   return pairs;
 }
