@@ -25,6 +25,10 @@ export function register(program: Command): void {
     const to = flags.to ?? byExtension[/\.(\w+)$/.exec(output)?.[1]?.toLowerCase() ?? ""];
     if (!to)
       throw new QkdError("USAGE_INVALID", `${output} does not tell a format; name one with --to.`, { option: "--to" });
+    if (output === "-")
+      throw new QkdError("USAGE_INVALID", "convert writes a file; headers are completed at its end.", {
+        option: "output",
+      });
     const interrupt = interruptSignal();
     const bar = progress("convert");
     const onProgress = (done: number, total: number | undefined) => bar.update(done, total ?? done);

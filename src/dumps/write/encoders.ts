@@ -8,7 +8,15 @@ import { PtuEncoder } from "./ptu.js";
 
 export type EventBatch = Pick<TagBatch, "base" | "dt" | "channel" | "length">;
 
+/** Times in ps that a format has, the upper one excluded. */
+export interface TimeRange {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 export interface Encoder {
+  /** The writer leaves out what is not within. */
+  readonly holds: TimeRange;
   header(): Uint8Array;
   encode(batch: EventBatch): Uint8Array;
   /** Bytes to put at an offset of the header once all is written. */
@@ -17,34 +25,37 @@ export interface Encoder {
   readonly losses: Map<string, number>;
 }
 
+const i64: TimeRange = { from: -(2n ** 63n), to: 2n ** 63n };
+const u64: TimeRange = { from: 0n, to: 2n ** 64n };
+
 export const writableFormats = ["ptu", "qutag", "qutag_raw", "qutag_csv", "swabian16", "a1", "u64", "csv"] as const;
 export type WritableFormat = (typeof writableFormats)[number] & DumpFormat;
 
 export const encoders: Readonly<Record<WritableFormat, (software: string) => Encoder>> = {
   ptu: (software) => new PtuEncoder(software),
   qutag: () => ({
-    ...records(10, putQutag),
+    ...records(10, u64, putQutag),
     // Magic and file size; the rest of the header is the vendor's own and skipped by readers.
     header: () => Uint8Array.from([0x87, 0xb3, 0x91, 0xfa, ...new Array<number>(36).fill(0)]),
     finish: (bytes) => ({ at: 4, bytes: new Uint8Array(Uint32Array.of(bytes % 2 ** 32).buffer) }),
   }),
-  qutag_raw: () => records(10, putQutag),
+  qutag_raw: () => records(10, u64, putQutag),
   // Codes from 128 on are negative channels (falling edges), as the reader has them.
   swabian16: () =>
-    records(16, (view, at, low, high, code) => {
+    records(16, i64, (view, at, low, high, code) => {
       view.setInt32(at + 4, code < 128 ? code : code - 256, true);
       view.setUint32(at + 8, low, true);
       view.setUint32(at + 12, high, true);
     }),
   u64: () => {
-    const { encode, ...rest } = records(8, (view, at, low, high) => {
+    const { encode, ...rest } = records(8, u64, (view, at, low, high) => {
       view.setUint32(at, low, true);
       view.setUint32(at + 4, high, true);
     });
     return {
       ...rest,
       encode: (batch) => {
-        count(rest.losses, "channel numbers are not kept", batch.length);
+        if (batch.channel.some((code) => code !== 0)) count(rest.losses, "channel numbers are not kept", batch.length);
         return encode(batch);
       },
     };
@@ -67,8 +78,9 @@ function putQutag(view: DataView, at: number, low: number, high: number, code: n
 }
 
 /** Fixed-width records with a 64-bit time, two's complement. */
-function records(size: number, put: Put): Encoder {
+function records(size: number, holds: TimeRange, put: Put): Encoder {
   return {
+    holds,
     losses: new Map(),
     header: () => new Uint8Array(0),
     encode({ base, dt, channel, length }) {
@@ -88,6 +100,7 @@ function records(size: number, put: Put): Encoder {
 
 /** S-Fifteen a1 (FORMATS.md 5): ticks of 1/256 ns = 125/32 ps, 54 bits; the code is a pattern of 4 bits. */
 class S15Encoder implements Encoder {
+  readonly holds = { from: 0n, to: 2n ** 64n };
   readonly losses = new Map<string, number>();
 
   header(): Uint8Array {
@@ -98,10 +111,12 @@ class S15Encoder implements Encoder {
     const words = new Uint32Array(length * 2);
     const ticks = (base * 32n) / 125n;
     const rest = Number((base * 32n) % 125n);
+    const above = Number(ticks >> 22n);
     const high = Number(BigInt.asUintN(32, ticks >> 22n));
     const low = Number(ticks & 0x3fffffn);
     let n = 0;
     let rounded = 0;
+    let wrapped = 0;
     for (let i = 0; i < length; i++) {
       const code = channel[i]!;
       if (code > 15) continue;
@@ -114,7 +129,9 @@ class S15Encoder implements Encoder {
       const carry = Math.floor(tick / 4194304);
       words[n++] = (tick - carry * 4194304) * 1024 + 0x300 + code;
       words[n++] = high + carry;
+      if (above + carry >= 4294967296) wrapped++;
     }
+    if (wrapped > 0) count(this.losses, "times counted anew every 2^54 ticks (19.5 h)", wrapped);
     if (n < length * 2) count(this.losses, "channels above 15: events left out", length - n / 2);
     if (rounded > 0) count(this.losses, "times rounded to ticks of 3.90625 ps", rounded);
     return new Uint8Array(words.buffer, 0, n * 4);
@@ -123,6 +140,7 @@ class S15Encoder implements Encoder {
 
 function text(header: string): Encoder {
   return {
+    holds: { from: i64.from, to: u64.to },
     losses: new Map(),
     header: () => Buffer.from(header),
     encode({ base, dt, channel, length }) {

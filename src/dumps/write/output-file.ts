@@ -1,5 +1,5 @@
 /** Writing a dump so that a failed or broken-off write leaves nothing under the final name. */
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { QkdError } from "../../errors.js";
 
 /** A file under construction beside its final name; nothing is left under that name if it is never closed. */
@@ -13,7 +13,12 @@ export class OutputFile {
 
   static create(path: string): Promise<OutputFile> {
     const temporary = `${path}.partial`;
-    return guard(path, async () => new OutputFile(path, temporary, await open(temporary, "w", 0o600)));
+    return guard(path, async () => {
+      // A device or a pipe would be replaced by the finished file.
+      const there = await stat(path).catch(() => undefined);
+      if (there && !there.isFile()) throw Object.assign(new Error(), { code: "no regular file" });
+      return new OutputFile(path, temporary, await open(temporary, "w", 0o600));
+    });
   }
 
   write(data: Uint8Array, at?: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * PicoQuant PTU, HydraHarp V2 T2 at 1 ps (FORMATS.md 1): code 0 is the sync input, code n input n, 0x80 | m marker bits m.
- * An overflow record stands for up to 2^25 − 1 periods. Times before 0 or before the period reached cannot be written.
+ * An overflow record stands for up to 2^25 − 1 periods. Times before the period reached cannot be written.
  */
 import { Buffer } from "node:buffer";
 import { count, type Encoder, type EventBatch } from "./encoders.js";
@@ -9,6 +9,7 @@ const wrap = 33_554_432;
 const maxPeriods = wrap - 1;
 
 export class PtuEncoder implements Encoder {
+  readonly holds = { from: 0n, to: 2n ** 63n };
   readonly losses = new Map<string, number>();
   private period = 0;
   private recordCountAt = 0;
@@ -83,7 +84,7 @@ export class PtuEncoder implements Encoder {
       words[n++] = top * wrap + (time - ahead * wrap);
     }
     this.period = period;
-    if (late > 0) count(this.losses, "times before 0 or more than a period late: events left out", late);
+    if (late > 0) count(this.losses, "times more than a period late: events left out", late);
     if (foreign > 0) count(this.losses, "channels that a ptu file does not have: events left out", foreign);
     return new Uint8Array(words.slice(0, n).buffer);
   }

@@ -1,6 +1,6 @@
 /** A dump under construction: events in, an instrument's file out, under its name only once it is whole. */
 import { QkdError } from "../../errors.js";
-import { type Encoder, type EventBatch, encoders, type WritableFormat, writableFormats } from "./encoders.js";
+import { count, type Encoder, type EventBatch, encoders, type WritableFormat, writableFormats } from "./encoders.js";
 import { OutputFile } from "./output-file.js";
 
 export interface DumpWriter {
@@ -50,7 +50,10 @@ class FileWriter implements DumpWriter {
 
   async append(batch: EventBatch): Promise<void> {
     this.events += batch.length;
-    await this.file.write(this.encoder.encode(batch));
+    const held = within(batch, this.encoder);
+    if (held.length < batch.length)
+      count(this.encoder.losses, "times that the format cannot hold: events left out", batch.length - held.length);
+    await this.file.write(this.encoder.encode(held));
   }
 
   async commit(): Promise<void> {
@@ -62,4 +65,25 @@ class FileWriter implements DumpWriter {
   discard(): Promise<void> {
     return this.file.discard();
   }
+}
+
+function within(batch: EventBatch, { holds: { from, to } }: Encoder): EventBatch {
+  const { base, dt, channel, length } = batch;
+  let [low, high] = [0, 0];
+  for (let i = 0; i < length; i++) {
+    low = Math.min(low, dt[i]!);
+    high = Math.max(high, dt[i]!);
+  }
+  if (base + BigInt(low) >= from && base + BigInt(high) < to) return batch;
+  const kept: number[] = [];
+  for (let i = 0; i < length; i++) {
+    const time = base + BigInt(dt[i]!);
+    if (time >= from && time < to) kept.push(i);
+  }
+  return {
+    base: kept.length > 0 ? base : 0n,
+    dt: Float64Array.from(kept, (i) => dt[i]!),
+    channel: Uint8Array.from(kept, (i) => channel[i]!),
+    length: kept.length,
+  };
 }
