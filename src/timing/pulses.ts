@@ -38,8 +38,8 @@ const acquirePs = 12e12;
  * p = 1/2 the right shift among 10⁸ misses the threshold with a probability below 10⁻⁴, at 3 % below 10⁻⁹.
  */
 const disclosedSlots = 512;
-/** Of a growing record this far about the guess is waited for before the whole reach is. */
-const nearShifts = 2 ** 18;
+/** Of a growing record so many more pulses are waited for before the search goes on. */
+const prepared = 2 ** 19;
 
 export interface BobPulses {
   readonly locked: true;
@@ -137,18 +137,20 @@ async function shiftInReach(
   guess: number,
 ): Promise<Shift | undefined> {
   const reach = Math.ceil((largestOffsetSeconds * 1e12) / link.source!.pulsePeriodPs);
-  const first = seen.slots[0]!;
+  const [first, last] = [seen.slots[0]!, seen.slots[seen.slots.length - 1]!];
   if (!record.growing)
     return shiftOf(seen, record, link, { low: -first, high: Math.min(reach, record.pulses) - first, guess });
-  // What is near the guess has been prepared first, most likely.
-  const whole = { low: -first, high: reach - first, guess, lags: reach + 1 };
-  const middle = Math.min(whole.high, Math.max(whole.low, guess));
-  const near = {
-    ...whole,
-    low: Math.max(whole.low, middle - nearShifts),
-    high: Math.min(whole.high, middle + nearShifts),
-  };
-  return (await shiftOf(seen, record, link, near)) ?? (await shiftOf(seen, record, link, whole));
+  // What is prepared already holds the pulses that Bob has seen, most likely: the rest of the reach is not waited for.
+  for (let [low, ended] = [-first, false]; low <= reach - first && !ended; ) {
+    const next = last + low + prepared;
+    await record.reaches(next);
+    ended = record.pulses < next;
+    const high = Math.min(reach - first, record.pulses - (ended ? first : last));
+    const found = await shiftOf(seen, record, link, { low, high, guess, lags: reach + 1 });
+    if (found) return found;
+    low = high + 1;
+  }
+  return undefined;
 }
 
 function disclosedTo(slots: Float64Array, outcomes: Uint8Array, shift: number): number {

@@ -30,11 +30,14 @@ const pulses = smallDecoy(
   },
   { lossDb: 7, darkCountsHz: 20, backgroundHz: 20, misalignment: { Z: 0.002, X: 0.002 } },
 );
+/** Bob's first event is a third of a second after the first pulse: what Alice has by then tells which one. */
+const late = { ...pulses, simulation: { ...pulses.simulation, offsetPs: -300_000_000_000 } };
 const follow = { idleSeconds: 0.5 };
 
 describe.each([
   ["BBM92 pairs", pairs, 13.5, 0.93],
   ["decoy BB84 with a preparation record", pulses, 1.2, 0.8],
+  ["decoy BB84, Bob's dump begun late", late, 1.5, 0.85],
 ])("%s", (_, input, seconds, enough) => {
   let whole: Simulated;
   beforeAll(async () => {
