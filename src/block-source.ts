@@ -12,7 +12,7 @@ import { type EventBlock, eventBlocks } from "./timing/pair-blocks.js";
 import { PairLinker } from "./timing/pair-linker.js";
 import { blockBoundary, type PairLock } from "./timing/pairs.js";
 import { defaultPulses, type PulseBlock, pulseBlocks } from "./timing/pulse-blocks.js";
-import { acquirePulsesAsAlice, acquirePulsesAsBob, type BobPulses } from "./timing/pulses.js";
+import { acquirePulsesAsAlice, acquirePulsesAsBob, type BobPulses, type Vouch } from "./timing/pulses.js";
 import type { ClockReport, DisclosedClicks, NoLock } from "./timing/types.js";
 
 /** One end's data: events of a tagger, a preparation record, or blocks whose slots the caller has matched already. */
@@ -72,17 +72,22 @@ export async function lockSource(
   channel: BlockChannel,
   link: Link,
   data: OwnData,
-  disclose: Disclose,
+  { disclose, vouch }: { disclose: Disclose; vouch: Vouch },
 ): Promise<LockedSource | NoLock> {
   if ("matched" in data) return data.matched;
   if (link.protocol === "bbm92") return lockPairs(role, channel, link, data, disclose);
-  return role === "alice" ? lockRecord(channel, link, data) : lockPulses(channel, link, data);
+  return (role === "alice" ? lockRecord : lockPulses)(channel, link, data, vouch);
 }
 
-async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Promise<LockedSource | NoLock> {
+async function lockRecord(
+  channel: BlockChannel,
+  link: Link,
+  data: OwnData,
+  vouch: Vouch,
+): Promise<LockedSource | NoLock> {
   if (!("record" in data)) throw new Error("Alice needs a preparation record");
   const { record } = data;
-  const lock = await acquirePulsesAsAlice(channel, record, link);
+  const lock = await acquirePulsesAsAlice(channel, record, link, vouch);
   if (!lock.locked) return lock;
   const block = (index: number): RawBlock => ({
     index,
@@ -95,9 +100,14 @@ async function lockRecord(channel: BlockChannel, link: Link, data: OwnData): Pro
   };
 }
 
-async function lockPulses(channel: BlockChannel, link: Link, data: OwnData): Promise<LockedSource | NoLock> {
+async function lockPulses(
+  channel: BlockChannel,
+  link: Link,
+  data: OwnData,
+  vouch: Vouch,
+): Promise<LockedSource | NoLock> {
   const events = streamOf(data, link, "bob");
-  const lock = await acquirePulsesAsBob(channel, events, link);
+  const lock = await acquirePulsesAsBob(channel, events, link, vouch);
   if (!lock.locked) return lock;
   return {
     locked: true,

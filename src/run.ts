@@ -88,10 +88,13 @@ export async function runSession(session: Session, options: RunOptions): Promise
 async function lock(session: Session, options: RunOptions, data: OwnData): Promise<LockedSource | undefined> {
   const transcript = session.authentication.transcript("sync");
   const channel = session.connection.channel(syncChannel, transcript);
-  const locking = lockSource(options.role, channel, options.link, data, disclosing(options.state));
+  const sealed = { channel, seal: transcript };
+  const locking = lockSource(options.role, channel, options.link, data, {
+    disclose: disclosing(options.state),
+    vouch: () => (options.role === "bob" ? sendTag : receiveTag)(sealed),
+  });
   const source = await Promise.race([locking, session.over]);
   // Whether there is a lock is believed only once both ends have sealed what was said.
-  const sealed = { channel, seal: transcript };
   if (options.role === "bob") {
     await sendTag(sealed);
     await receiveTag(sealed);

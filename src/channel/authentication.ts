@@ -36,7 +36,7 @@ export interface Transcript {
   /** Every message, tags excepted, in the order sent and the order received. */
   sent(message: Uint8Array): void;
   received(message: Uint8Array): void;
-  /** The tag over all of it; once a transcript. @throws QkdError AUTH_POOL_EXHAUSTED, FILE_WRITE_FAILED */
+  /** The tag over all of it so far. @throws QkdError AUTH_POOL_EXHAUSTED, FILE_WRITE_FAILED */
   make(): Promise<Seal>;
   /**
    * Once right; a wrong tag burns its pad. @throws QkdError CHANNEL_AUTHENTICATION_FAILED, AUTH_PAD_USED,
@@ -266,7 +266,6 @@ class PadTranscript extends RecordedTranscript {
 /** Running hashes of both directions under one hash key, joined under another. */
 class StreamHashes {
   private readonly streams: Record<Role, Ghash>;
-  private digests: Uint8Array[] | undefined;
 
   constructor(
     key: Uint8Array,
@@ -275,12 +274,11 @@ class StreamHashes {
     this.streams = { alice: new Ghash(key), bob: new Ghash(key) };
   }
   add(from: Role, header: Uint8Array, message: Uint8Array): void {
-    // what comes after this key's tag was made is no part of it
-    if (!this.digests) this.streams[from].update(header, message);
+    this.streams[from].update(header, message);
   }
   tag(context: Uint8Array, pad: Uint8Array, counts: Record<Role, number>): Uint8Array {
-    this.digests ??= [this.streams.alice.digest(), this.streams.bob.digest(), pairBlock(counts.alice, counts.bob)];
-    const tag = new Ghash(this.joining).update(pairBlock(context.length, 0), context, ...this.digests).digest();
+    const digests = [this.streams.alice.digest(), this.streams.bob.digest(), pairBlock(counts.alice, counts.bob)];
+    const tag = new Ghash(this.joining).update(pairBlock(context.length, 0), context, ...digests).digest();
     for (let i = 0; i < tag.length; i++) tag[i]! ^= pad[i]!;
     return tag;
   }

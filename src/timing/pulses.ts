@@ -2,7 +2,8 @@
  * Clock recovery of a prepare-and-measure link, both ends.
  *
  *   Bob         period and phase from his detections (comb.ts), narrowed by the source's clock where he records it
- *   Bob → Alice pulses.slots   slots of his first detections, counted from his own zero
+ *   Bob → Alice pulses.slots   slots of his first detections, counted from his own zero; where he discloses outcomes, with
+ *                              a tag: of somebody else's outcomes her answer would tell what her bits are
  *   Alice → Bob pulses.shift   which pulse his slot 0 is (pulse-shift.ts), or that there is no lock; pulses in the record,
  *                              unless that still grows (pulse-cover.ts)
  *
@@ -69,10 +70,15 @@ const slotsSchema = z.strictObject({
 });
 const shiftSchema = z.strictObject({ shift: z.int().nullable(), pulses: wireCount.nullable() });
 
+/** Bob seals what he has said, Alice checks it. */
+export type Vouch = () => Promise<void>;
+const unsealed: Vouch = () => Promise.resolve();
+
 export async function acquirePulsesAsBob(
   channel: BlockChannel,
   events: EventStream,
   link: Link,
+  vouch = unsealed,
 ): Promise<BobPulses | NoLock> {
   const ahead = await events.readAhead(
     (batches) => events.detections >= acquireDetections || spanPs(batches) >= acquirePs,
@@ -82,12 +88,14 @@ export async function acquirePulsesAsBob(
   if ("reason" in acquired) {
     const none = new Uint8Array();
     await channel.send("pulses.slots", { count: 0, slots: none, outcomes: none, guess: 0, reason: acquired.reason });
+    if (disclosesOutcomes(link)) await vouch();
     await channel.receive("pulses.shift", shiftSchema);
     return acquired;
   }
   const { slots, outcomes, tracker, guess } = acquired;
   const body = { count: slots.length, slots: encodeSlots(slots), outcomes, guess, reason: null };
   await channel.send("pulses.slots", body);
+  if (disclosesOutcomes(link)) await vouch();
   const { shift, pulses } = await channel.receive("pulses.shift", shiftSchema);
   if (shift === null)
     return { locked: false, reason: "NO_LOCK", details: { step: "pulse numbers", detections: slots.length } };
@@ -105,8 +113,10 @@ export async function acquirePulsesAsAlice(
   channel: BlockChannel,
   record: PreparationRecord,
   link: Link,
+  vouch = unsealed,
 ): Promise<AlicePulses | NoLock> {
   const bob = await channel.receive("pulses.slots", slotsSchema);
+  if (disclosesOutcomes(link)) await vouch();
   const slots = decodeSlots(bob.slots, bob.count, Number.MAX_SAFE_INTEGER);
   const { outcomes } = bob;
   if (outcomes.length !== (disclosesOutcomes(link) ? slots.length : 0) || outcomes.some((outcome) => outcome > 3))

@@ -19,7 +19,7 @@ import { RunState, type StateRecord } from "../../src/run-state.js";
 import type { AuditRecord } from "../../src/security/audit.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 import { hub } from "./hub.js";
-import { simulated, smallBbm92 } from "./links.js";
+import { simulated, smallBbm92, smallDecoy } from "./links.js";
 import { matchedBlocks } from "./matched.js";
 
 const executor = new InlineExecutor();
@@ -134,6 +134,35 @@ test("a stretch that somebody asks Bob to disclose makes no key later", async ()
   });
   expect(disclosed).toBeGreaterThan(10_000);
   expect(result.blocks).toEqual([1]);
+}, 60_000);
+
+test("Alice numbers no pulses by outcomes that Bob has not sealed", async () => {
+  const input = {
+    protocol: "bb84-single-photon" as const,
+    keyBasis: "Z" as const,
+    epsilon: { secrecy: 1e-6, correctness: 1e-9 },
+  };
+  const source = { pulsePeriodPs: 250_000, intensities: [{ name: "photon", mean: 0.5, probability: 0.999 }] };
+  const { link, alice, bob } = await simulated(
+    { ...smallDecoy(), ...input, name: "small-single", source, simulation: { lossDb: 4 } },
+    0.4,
+    5,
+  );
+  const files = { alice, bob };
+  const answered: unknown[] = [];
+  const { alice: end } = await run(
+    link,
+    (role) => endData(role, link, files[role]),
+    ({ type, body }) => {
+      if (type === "pulses.shift") answered.push(body);
+      if (type !== "pulses.slots") return body;
+      const outcomes = (body.outcomes as Uint8Array).slice();
+      outcomes[0]! ^= 1;
+      return { ...body, outcomes };
+    },
+  );
+  expect(answered).toEqual([]);
+  expect(end.audit.length).toBeGreaterThan(0);
 }, 60_000);
 
 async function firstSlots(): Promise<number> {
