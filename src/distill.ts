@@ -14,7 +14,7 @@ import { JsonlSink } from "./keys/jsonl-sink.js";
 import { AuthKeyPool } from "./keys/pool.js";
 import { passingSignatures, signatures } from "./keys/sign-key.js";
 import { openStateFolder } from "./keys/state-folder.js";
-import { type Link, linkDigests } from "./link.js";
+import { type Link, linkDigests, ownReading } from "./link.js";
 import { type PartyReport, runParty } from "./party-run.js";
 import { systemRandom } from "./random.js";
 import { type DistillReport, mergeReports } from "./report/distill-report.js";
@@ -128,7 +128,12 @@ export async function runEnd(executor: Executor, role: Role, options: EndOptions
   const follow = options.follow && { ...options.follow, ...(signal ? { signal } : {}), signalFails: true };
   const folder = join(out, role);
   await mkdir(folder, { recursive: true });
-  const identity = JSON.stringify({ link: linkDigests(link), dump: await dumpIdentity(dump, follow) });
+  const reading = ownReading(link[role]);
+  const identity = JSON.stringify({
+    link: linkDigests(link),
+    dump: await dumpIdentity(dump, follow),
+    ...(Object.keys(reading).length > 0 ? { reading } : {}),
+  });
   const open: { close(): Promise<void> }[] = [];
   const opened = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
     const one = await opening;

@@ -4,9 +4,9 @@ import type { OwnData } from "./block-source.js";
 import type { Role } from "./channel/types.js";
 import { Growth, openGrowing } from "./dumps/growth.js";
 import { openDump, PreparationRecord } from "./dumps/index.js";
-import { type DumpFormat, dumpFormats, type Follow } from "./dumps/types.js";
+import type { Follow } from "./dumps/types.js";
 import { QkdError } from "./errors.js";
-import type { Link } from "./link.js";
+import { type Link, ownReading } from "./link.js";
 
 export interface EndDataOptions {
   readonly strict?: boolean;
@@ -51,11 +51,7 @@ async function openData(
     const record = await PreparationRecord.open(file, options.follow);
     return { data: { record }, close: () => record.close() };
   }
-  if (format !== "auto" && !dumpFormats.includes(format as DumpFormat))
-    throw new QkdError("LINK_CONFIG_INVALID", `field ${role}.format: there is no format ${format}`, {
-      field: `${role}.format`,
-    });
-  const dump = await openDump(file, { format: format as DumpFormat | "auto", ...options });
+  const dump = await openDump(file, { ...ownReading(link[role]), format, ...options });
   if (dump.info.dtimeResolutionPs !== undefined) {
     await dump.close();
     throw new QkdError("LINK_DUMP_MISMATCH", `${file} is a T3 recording; distilling needs absolute times (T2).`, {

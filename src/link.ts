@@ -4,6 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { Role } from "./channel/types.js";
+import { dumpFormats, type OpenOptions } from "./dumps/types.js";
 import { QkdError } from "./errors.js";
 
 const picoseconds = z.union([z.int(), z.string().regex(/^-?\d+$/)]).transform(Number);
@@ -22,8 +24,30 @@ const detector = z.strictObject({
   bit: z.union([z.literal(0), z.literal(1)]).describe("bit that a click of this detector means"),
 });
 
+/** How an end's file is read: its own affair, so that the other end need not have the same. */
+const reading = {
+  columns: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("csv: columns in order, as time, channel (others skipped); parquet, hdf5: names of those two"),
+  unit: z.enum(["ps", "ns", "s"]).optional().describe("unit of times that the format does not say (csv, tables, u64)"),
+  tickPs: fractionalPicoseconds
+    .optional()
+    .describe("qutag, qutag_raw, u64: length of a tick, ps, where it is not 1 (quTAU: 80.955)"),
+  referencePeriodPs: picoseconds
+    .pipe(z.int().min(1))
+    .optional()
+    .describe("idq_pairs: period of the reference channel, ps"),
+};
+
 const end = z.strictObject({
-  format: z.string().default("auto").describe("dump format, `auto` by content, or `preparation` for a source's record"),
+  format: z
+    .enum(["auto", ...dumpFormats])
+    .default("auto")
+    .describe("dump format, `auto` by content, or `preparation` for a source's record"),
+  ...reading,
   detectors: z.array(detector).min(2).optional().describe("the detectors; the first one is the reference for delays"),
   clockChannel: z
     .strictObject({
@@ -281,6 +305,9 @@ function contradiction(link: Link): [field: string, why: string] | undefined {
       ...(party.clockChannel ? [party.clockChannel.channel] : []),
     ];
     if (new Set(channels).size !== channels.length) return [`${name}.detectors`, "a channel is named twice"];
+    const told = Object.keys(ownReading(party));
+    if (party.format === "preparation" && told.length > 0)
+      return [`${name}.${told[0]}`, "a preparation record has neither columns nor times"];
     const bases = new Set((party.detectors ?? []).map((d) => d.basis));
     if (party.detectors && bases.size !== 2) return [`${name}.detectors`, "both bases need detectors"];
   }
@@ -328,9 +355,15 @@ function invalid(field: string, why: string, file?: string): QkdError {
   });
 }
 
+/** What an end's description says of how its own file is read. */
+export function ownReading(party: Link[Role]): OpenOptions {
+  return Object.fromEntries(Object.entries(party).filter(([field, value]) => field in reading && value !== undefined));
+}
+
 /** SHA-256 of every top-level field that both ends must agree on, so that a mismatch can be named. */
 export function linkDigests(link: Link): Record<string, string> {
-  const { simulation: _simulation, ...shared } = link;
+  const { simulation: _simulation, alice, bob, ...rest } = link;
+  const shared = { ...rest, alice: withoutReading(alice), bob: withoutReading(bob) };
   return Object.fromEntries(
     Object.entries(shared)
       .filter(([, value]) => value !== undefined)
@@ -341,6 +374,11 @@ export function linkDigests(link: Link): Record<string, string> {
           .digest("hex"),
       ]),
   );
+}
+
+/** The rest: formats as the simulator writes them need no telling, the other end need not know. */
+export function withoutReading(party: Link[Role]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(party).filter(([field]) => !(field in reading)));
 }
 
 function sorted(value: unknown): unknown {

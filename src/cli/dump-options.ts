@@ -8,6 +8,7 @@ export interface DumpFlags {
   strict?: boolean;
   columns?: string;
   unit?: TimeUnit;
+  tickPs?: number;
   referencePeriodPs?: number;
   follow?: number | true;
 }
@@ -20,6 +21,11 @@ export function dumpOptions(command: Command): Command {
     .option("--strict", "warnings of the class `warn or error` are errors")
     .option("--columns <names>", "csv: columns in order, as time,channel; parquet, hdf5: names of those two")
     .addOption(new Option("--unit <unit>", "unit of times that the format does not say").choices(["ps", "ns", "s"]))
+    .option(
+      "--tick-ps <ps>",
+      "qutag, qutag_raw, u64: length of a tick where it is not 1 ps (quTAU: 80.955)",
+      numberOption("--tick-ps", { min: 1e-6, max: 1e12 }),
+    )
     .option(
       "--reference-period-ps <ps>",
       "idq_pairs: period of the reference channel",
@@ -40,12 +46,13 @@ export function followed({ follow }: Pick<DumpFlags, "follow">): { follow?: { id
 }
 
 export function openOptions(flags: DumpFlags): OpenOptions {
-  const { format, strict, columns, unit, referencePeriodPs } = flags;
+  const { format, strict, columns, unit, tickPs, referencePeriodPs } = flags;
   return {
     ...(format ? { format } : {}),
     ...(strict ? { strict } : {}),
     ...(columns ? { columns: columns.split(",").map((name) => name.trim()) } : {}),
     ...(unit ? { unit } : {}),
+    ...(tickPs === undefined ? {} : { tickPs }),
     ...(referencePeriodPs === undefined ? {} : { referencePeriodPs }),
     ...followed(flags),
   };

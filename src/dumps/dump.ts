@@ -21,9 +21,9 @@ export function scaleOf(seconds: number, dtimeSeconds?: number): TimeScale {
   return dtimeSeconds === undefined ? scale : { ...scale, dtimePs: dtimeSeconds * 1e12 };
 }
 
-/** A tick of so many ps, exactly. */
-export function scaleOfPs(ps: bigint): TimeScale {
-  return { tick: ps * unitsPerPs };
+/** A tick of so many ps, exactly; a fractional one to 10^-12 ps. */
+export function scaleOfPs(ps: bigint | number): TimeScale {
+  return { tick: typeof ps === "bigint" ? ps * unitsPerPs : BigInt(Math.round(ps * 1e12)) };
 }
 
 export class StreamDump implements Dump {

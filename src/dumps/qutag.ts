@@ -1,7 +1,8 @@
 /**
  * quTAG / quTAU binary (FORMATS.md 3; qutools tdcbase.h, TDC_writeTimestamps): 40-byte private header (only the magic is
  * used), then records { u64 time ps, u16 channel }; `qutag_raw` is the same without header. Channels are 0-based;
- * codes of 100 and more are markers. Files need not be sorted; times exceed 2^53.
+ * codes of 100 and more are markers. Files need not be sorted; times exceed 2^53. A tick is 1 ps; quTAU's is 80.955 ps,
+ * which the file does not say (`tickPs`).
  */
 import { newInfo, StreamDump, scaleOfPs } from "./dump.js";
 import { dumpError } from "./faults.js";
@@ -32,8 +33,9 @@ export async function openQutagRaw(source: ByteSource, options: OpenOptions): Pr
 }
 
 function qutagDump(format: "qutag" | "qutag_raw", source: ByteSource, options: OpenOptions): Dump {
-  const info = newInfo(format, source.name, 1);
-  return new StreamDump(info, source, () => readRecords(source, info, new QutagDecoder(), options), scaleOfPs(1n));
+  const { tickPs = 1 } = options;
+  const info = newInfo(format, source.name, tickPs);
+  return new StreamDump(info, source, () => readRecords(source, info, new QutagDecoder(), options), scaleOfPs(tickPs));
 }
 
 class QutagDecoder implements RecordDecoder {

@@ -120,7 +120,7 @@ export interface OpenOptions {
   readonly columns?: readonly string[];
   /** Unit of the times of formats that do not say it. */
   readonly unit?: TimeUnit;
-  /** quTAU: the same layout as quTAG with ticks of 80.955 ps, which the file does not say. */
+  /** qutag, qutag_raw, u64: ps of a tick where it is not 1 (quTAU: 80.955, which the file does not say). */
   readonly tickPs?: number;
   /** The file still grows: it ends once it has been quiet for so many seconds, or when the signal says so. */
   readonly follow?: Follow;

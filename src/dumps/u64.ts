@@ -23,7 +23,7 @@ export async function openIdqU64(source: ByteSource, options: OpenOptions): Prom
 }
 
 function u64Dump(format: "u64" | "idq_u64", source: ByteSource, options: OpenOptions): Dump {
-  const tick = psPerUnit[options.unit ?? "ps"];
+  const tick = options.tickPs ?? psPerUnit[options.unit ?? "ps"];
   const info = newInfo(format, source.name, Number(tick));
   return new StreamDump(info, source, () => readRecords(source, info, new TimeDecoder(), options), scaleOfPs(tick));
 }

@@ -6,7 +6,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { QkdError } from "../errors.js";
-import { type Link, simulationDefaults } from "../link.js";
+import { type Link, simulationDefaults, withoutReading } from "../link.js";
 import { runPrepareAndMeasure } from "./bb84.js";
 import { runEntangled } from "./bbm92.js";
 import { DumpFile, OutputFile, type WritableFormat, writableFormat } from "./dump-file.js";
@@ -88,13 +88,13 @@ function formatOf(link: Link, end: "alice" | "bob"): WritableFormat {
   return writableFormat(asked, codes, `${end}.format`);
 }
 
-/** The description for the pipeline: formats named, nothing of the simulation. */
+/** The description for the pipeline: formats named as they are written, nothing of the simulation. */
 function describeFor(link: Link, formats: SimulationResult["formats"]): unknown {
   const { simulation: _simulation, ...rest } = link;
   return {
     ...rest,
-    alice: { ...link.alice, format: formats.alice },
-    bob: { ...link.bob, format: formats.bob },
+    alice: { ...withoutReading(link.alice), format: formats.alice },
+    bob: { ...withoutReading(link.bob), format: formats.bob },
   };
 }
 
