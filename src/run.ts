@@ -354,6 +354,7 @@ function withDurableLeak(
 ): BlockChannel {
   let durable = 0;
   return {
+    ...(channel.line ? { line: channel.line } : {}),
     async send(type, body) {
       if (disclosed() > durable) {
         // A margin ahead spares a disk write for each of many small disclosures.

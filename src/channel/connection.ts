@@ -239,6 +239,10 @@ export class Channel implements BlockChannel {
     private readonly connection: Connection,
   ) {}
 
+  get line(): object {
+    return this.connection;
+  }
+
   get waiting(): boolean {
     return this.readers.length > 0;
   }

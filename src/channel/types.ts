@@ -7,6 +7,8 @@ import type { ZodType } from "zod";
 export type Role = "alice" | "bob";
 
 export interface BlockChannel {
+  /** The same object for all channels of one connection: what is learnt of it on one is true of the others. */
+  readonly line?: object;
   /** Resolves when the transport takes more. `body` holds CBOR values: numbers, bigints, strings, Uint8Array, arrays. */
   send(type: string, body: object): Promise<void>;
   /**

@@ -1,9 +1,9 @@
 /**
  * `method: auto`: Alice chooses LDPC or Cascade for each block by what she expects of both (auto.ts) and says so; Bob
- * follows. Where the link's mode is `auto` too, so is LDPC's. The round trip is what the session's start took, which
- * includes writing to the disk, or an echo: asked for only where a shorter round trip would change the choice, as it
- * costs one; Cascade has so many of them that the next block knows. Her expectation starts from what was measured here
- * (README, figures) and follows what this process measures.
+ * follows. Where the link's mode is `auto` too, so is LDPC's. The round trip is what blocks before have seen: Cascade has
+ * so many of them that it knows. The first block has what the session's start took, which includes writing to the disk,
+ * and LDPC learns nothing: where a shorter one would change the choice, she asks for echoes first, now and then. Her expectation starts from what was measured here (README, figures) and follows what this
+ * process measures.
  */
 import { z } from "zod";
 import type { BitString } from "../../bits.js";
@@ -14,10 +14,13 @@ import { type AutoChoice, type Candidate, chooseMethod, coreSeconds, nameOf } fr
 import { cascadeReconciler } from "./cascade.js";
 import { fewTrips, lanesFor, planFrames, planWaves } from "./cascade-frames.js";
 import { ldpcReconciler } from "./ldpc.js";
+import { roundTripIs, roundTripSeen } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler, ReconciliationMode } from "./types.js";
 
 const echoSchema = z.strictObject({});
 const mostEchoes = 2;
+/** An echo costs a round trip: so many blocks of LDPC before the next. */
+const blocksOfEcho = 8;
 /** The session's start measures at most so much too much. */
 const startSeconds = 0.05;
 const unknownSeconds = 10;
@@ -38,7 +41,7 @@ interface Expected {
 }
 const cascadeExpected: Expected = {
   efficiency: { 0.005: 1.037, 0.01: 1.036, 0.03: 1.04, 0.05: 1.052, 0.08: 1.065, 0.11: 1.074 },
-  speed: { 0.01: 120e6, 0.03: 100e6, 0.05: 90e6, 0.08: 60e6 },
+  speed: { 0.01: 150e6, 0.03: 120e6, 0.05: 110e6, 0.08: 75e6 },
   roundTrips: { 0.005: 160, 0.01: 138, 0.03: 145, 0.05: 92 },
 };
 /** With smaller blocks of parities (cascadeParameters, `few`). */
@@ -74,8 +77,6 @@ const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
   },
 };
 
-/** The round trip that was seen last, and whether in the block before. */
-const seen = new WeakMap<Executor, { readonly seconds: number; readonly now: boolean }>();
 /** Of each candidate by name, what this process has seen. */
 const measured = new WeakMap<Executor, Map<string, number>>();
 
@@ -104,21 +105,20 @@ export const autoReconciler: Reconciler = {
 const oneWay = { method: "ldpc", why: "one-way accounting excludes Cascade" } as const;
 
 async function decide(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<AutoChoice> {
-  const { channel } = context;
-  const last = seen.get(context.executor);
-  let longest = last?.seconds ?? options.roundTripSeconds ?? unknownSeconds;
-  let shortest = last?.now ? longest / 2 : 0;
-  if (!last && options.roundTripSeconds !== undefined) shortest = Math.max(0, longest - startSeconds);
+  const at = (roundTripSeconds: number) => choose(context, word, { ...options, roundTripSeconds });
+  const known = roundTripSeen(context);
+  if (known && ++known.blocks < blocksOfEcho) return at(known.seconds);
+  let longest = known?.seconds ?? options.roundTripSeconds ?? unknownSeconds;
+  let shortest = known ? 0 : Math.max(0, longest - (options.roundTripSeconds === undefined ? longest : startSeconds));
   for (let i = 0; ; i++) {
-    const choice = choose(context, word, { ...options, roundTripSeconds: longest });
-    const other = choose(context, word, { ...options, roundTripSeconds: shortest });
-    if (i === mostEchoes || nameOf(choice) === nameOf(other)) return choice;
+    const choice = at(longest);
+    if (i === mostEchoes || nameOf(choice) === nameOf(at(shortest))) return choice;
     const began = performance.now();
-    await channel.send("reconcile-method", { method: "echo" });
-    await channel.receive("reconcile-echo", echoSchema);
-    const echoed = (performance.now() - began) / 1000;
-    longest = i === 0 ? echoed : Math.min(longest, echoed);
-    seen.set(context.executor, { seconds: longest, now: true });
+    await context.channel.send("reconcile-method", { method: "echo" });
+    await context.channel.receive("reconcile-echo", echoSchema);
+    const seconds = (performance.now() - began) / 1000;
+    longest = i === 0 ? seconds : Math.min(longest, seconds);
+    roundTripIs(context, longest);
     // Bob may have had something else to do first.
     shortest = longest / 2;
   }
@@ -182,10 +182,6 @@ async function withChoice(
   const began = performance.now();
   const outcome = await methods[method][half](context, word, { ...options, mode });
   const seconds = (performance.now() - began) / 1000;
-  const before = seen.get(context.executor);
-  if (outcome.roundTripSeconds !== undefined)
-    seen.set(context.executor, { seconds: outcome.roundTripSeconds, now: true });
-  else if (half === "asAlice" && before) seen.set(context.executor, { ...before, now: false });
   const { lanes: inFlight, framesInFlight } = outcome.choice;
   const wavesInFlight = typeof inFlight === "number" ? Math.max(1, inFlight) : 1;
   const lanes = outcome.frames > Number(framesInFlight) ? wavesInFlight : 1;

@@ -19,7 +19,7 @@ const enoughLanes = 4;
 /** A wave's memory at Bob is some 21 MB at 1 %, 35 MB at 8 % (kernels/cascade.ts): this many bound it. */
 export const mostLanes = 16;
 /** Bits a second of one end's core at best, and the round trips of a wave: enough lanes to keep that core busy. */
-const coreSpeed = 250e6;
+const coreSpeed = 400e6;
 export const roundTripsOfWave = 125;
 /** Frames of large blocks are multiples of this many words: the largest block of parities, 2^13 bits. */
 const unitWords = 128;

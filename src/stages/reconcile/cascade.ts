@@ -23,10 +23,11 @@ import {
 } from "./cascade-frames.js";
 import { BlockLanes, blocksInWork, Turns } from "./cascade-lanes.js";
 import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-messages.js";
+import { roundTripIs, roundTripSeen } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
-/** The last rounds have little to compute: what Alice waits is the round trip. */
-const lastWaits = 4;
+/** The last rounds have little to compute: the least that Alice waits is the round trip. */
+const lastWaits = 8;
 
 interface Block {
   readonly plan: FramePlan;
@@ -45,18 +46,23 @@ export const cascadeReconciler: Reconciler = {
   asAlice: async (context, word, options) => {
     // Other blocks keep the ends busy as lanes do, and have fewer messages.
     const others = blocksInWork(context.executor);
-    const lanes = Math.max(1, lanesFor(options) - others);
-    const roundTripSeconds = (options.roundTripSeconds ?? 0) / (1 + others);
-    const few = fewTrips(word.length, { ...options, roundTripSeconds });
+    const roundTripSeconds = roundTripSeen(context)?.seconds ?? options.roundTripSeconds;
+    const known = { ...options, ...(roundTripSeconds === undefined ? {} : { roundTripSeconds }) };
+    const lanes = Math.max(1, lanesFor(known) - others);
+    const few = fewTrips(word.length, { ...known, roundTripSeconds: (known.roundTripSeconds ?? 0) / (1 + others) });
     const own = { seed: context.random(16), lanes, few };
-    const block = await open(context, word, options, "alice", own);
-    return withBlock(block, async () => {
-      await context.channel.send("cascade-open", { bits: word.length, ...own });
-      return asAlice(context, word, block);
-    });
+    checkAccounting(options);
+    // Bob deals while she does.
+    await context.channel.send("cascade-open", { bits: word.length, ...own });
+    const block = open(context, word, options, "alice", own);
+    return withBlock(block, () => asAlice(context, word, block));
   },
   asBob: async (context, word, options) => {
-    const block = await open(context, word, options, "bob");
+    checkAccounting(options);
+    const said = await context.channel.receive("cascade-open", openSchema);
+    if (said.bits !== word.length)
+      throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends hold blocks of different lengths.");
+    const block = open(context, word, options, "bob", said);
     return withBlock(block, () => asBob(context, word, block));
   },
   asBoth,
@@ -83,15 +89,16 @@ async function asAlice(context: ReconcileContext, word: BitString, block: Block)
     while (wave !== undefined) {
       const now = wave;
       await block.lanes.open(now, wordsOf(block, now));
+      let spoke: number | undefined;
       for (let open = true; open && heard; ) {
         const { message, speak } = heard;
         const tagKey = context.random(8);
-        const began = performance.now();
         const ask = await message;
-        waits.push((performance.now() - began) / 1000);
+        if (spoke !== undefined) waits.push((performance.now() - spoke) / 1000);
         const { bits, spent, open: more } = await block.lanes.answer(now, ask, tagKey);
         await speak(async () => {
           count(context, tally, spent);
+          spoke = performance.now();
           await channel.send("cascade-answer", { bits, tagKey });
           open = more;
           if (!more) wave = waves.next().value;
@@ -104,8 +111,8 @@ async function asAlice(context: ReconcileContext, word: BitString, block: Block)
   const theirs = await channel.receive("cascade-close", closeSchema);
   await channel.send("cascade-close", { leaked: ledger.total, failed: tally.failed });
   compare(theirs, { leaked: ledger.total, failed: tally.failed });
-  const last = waits.slice(-lastWaits);
-  return { ...outcome(word, block, tally), ...(last.length > 0 ? { roundTripSeconds: Math.min(...last) } : {}) };
+  if (waits.length > 0) roundTripIs(context, Math.min(...waits.slice(-lastWaits)));
+  return outcome(word, block, tally);
 }
 
 async function asBob(context: ReconcileContext, word: BitString, block: Block): Promise<ReconcileOutcome> {
@@ -147,19 +154,14 @@ function wordsOf({ waves, words }: Block, wave: number): Uint8Array[] {
   return waves[wave]!.map((frame) => words[frame]!);
 }
 
-/** Agrees on length and seed, and deals the frames into waves. */
-async function open(
+/** Deals the frames into waves. */
+function open(
   context: ReconcileContext,
   word: BitString,
   options: ReconcileOptions,
   side: Side,
-  own?: { seed: Uint8Array; lanes: number; few: boolean },
-): Promise<Block> {
-  checkAccounting(options);
-  const said = own ? undefined : await context.channel.receive("cascade-open", openSchema);
-  if (said && said.bits !== word.length)
-    throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends hold blocks of different lengths.");
-  const { seed, lanes, few } = own ?? said!;
+  { seed, lanes, few }: { seed: Uint8Array; lanes: number; few: boolean },
+): Block {
   const seedWords = wordsOfSeed(seed);
   const orders = (length: number) => ordersOf(length, seedWords);
   const plan = planFrames(word.length);

@@ -25,7 +25,7 @@ export interface ReconcileOptions {
   readonly accounting: Accounting;
   /** The estimate is of the other basis: begin with less than it asks for, rounds add what is missing. */
   readonly rough?: boolean;
-  /** Measured round trip of the classical channel, seconds. */
+  /** Round trip of the classical channel as the session's start took, seconds; what blocks have seen comes before it. */
   readonly roundTripSeconds?: number;
   /** Alice: seconds in which the link fills a block, where the ends wait for it; absent or 0 where it waits for them. */
   readonly sourceSeconds?: number;
@@ -47,8 +47,6 @@ export interface ReconcileOutcome extends Rounds {
   readonly word: BitString;
   /** Bob alone: how many bits he corrected or was shown to be wrong. */
   readonly errors?: number;
-  /** Alice, where the method has so many of them that it knows: a round trip towards the block's end. */
-  readonly roundTripSeconds?: number;
   /** What was chosen and why, for the report: code ids, parameters, alternatives. Nothing key-dependent. */
   readonly choice: Readonly<Record<string, unknown>>;
 }
