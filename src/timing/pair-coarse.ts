@@ -193,6 +193,9 @@ async function laidOut(events: EventStream, offered: Offered, reach?: number): P
   const shift = Number(BigInt(offered.base) - origin);
   const bob = decodeRising(offered.times, offered.count, 2 ** 44).map((unit) => unit * coarseGridPs + shift);
   const first = Number(BigInt(offered.first) - origin);
+  // As much is asked for at most: else a peer could have the whole dump read at once.
+  if ((bob[bob.length - 1] ?? first) - first > unrelatedPs + long + coarseGridPs)
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's coarse times lie beyond what Alice asked for.");
   const apart = first - (head[0]?.dt[0] ?? 0);
   const middle = Math.abs(apart) < unrelatedPs ? 0 : apart;
   const until = (bob[bob.length - 1] ?? 0) - middle + (reach ?? 0);

@@ -26,6 +26,8 @@ const disclosedSlots = 320;
 /** Bounds what a peer can ask for. */
 const largestReach = 2 ** 24;
 const mostStretches = 4096;
+/** Shifts that are tried for a block: some seconds. Stretches beyond are left out. */
+const mostLags = 2 ** 27;
 
 export const openSchema = z.strictObject({
   /** Slots from there on are off by `shift`, ± `reach`: 0 where a block before told. */
@@ -95,8 +97,9 @@ export async function numberAsAlice(
   let clicks: DisclosedClicks = { slots: 0, siftedBits: 0, errors: 0 };
   if (open.stretches.length === 0) return { slots, disclosed: clicks };
   const shifts: (number | null)[] = [];
-  let told = 0;
+  let [told, lags] = [0, 0];
   for (const [i, { from, shift, reach }] of open.stretches.entries()) {
+    lags += 2 * reach + 1;
     const size = parts[i]!.to - from;
     const end = Math.min(from + (size || shiftSlots), stretchEnd(open.stretches, i, slots.length));
     const seen = {
@@ -104,7 +107,8 @@ export async function numberAsAlice(
       outcomes: open.outcomes.subarray(told, told + size),
     };
     told += size;
-    const found = reach > 0 ? await shiftOf(seen, record, link, { low: -reach, high: reach, guess: 0 }) : { shift };
+    const search = { low: -reach, high: reach, guess: 0 };
+    const found = reach === 0 ? { shift } : lags <= mostLags ? await shiftOf(seen, record, link, search) : undefined;
     shifts.push(found?.shift ?? null);
     const pulses = seen.slots.map((slot) => slot + (found?.shift ?? Number.NaN));
     const own = await disclosedClicks(pulses, seen.outcomes, record);

@@ -1,5 +1,6 @@
 /** What the two ends say of open pulse numbers, and peers that say something else. */
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import type { PreparationRecord } from "../../src/dumps/preparation.js";
 import { LeakLedger } from "../../src/security/ledger.js";
@@ -91,6 +92,28 @@ test("a shift beyond the reach is not found: the stretch is left out at both end
   expect(slots.length).toBe(1000);
   expect(disclosed.slots).toBe(0);
   expect(atBob.slots.length).toBe(1000);
+});
+
+test("a peer's stretches cost Alice some seconds at most", async () => {
+  const block = blockOf(two, 1000, 5, { reach: 30, shift: undefined });
+  const open = openNumbers(block, two);
+  const wide = [1, 2, 3, 4].map((from) => ({ from, shift: 0, reach: 2 ** 24 }));
+  for (const [before, shift] of [
+    [[], 5],
+    [wide, null],
+  ] as const) {
+    const { alice, bob } = loopbackPair();
+    await numberAsAlice(
+      alice,
+      block,
+      { ...open, stretches: [...before, ...open.stretches] },
+      record,
+      two,
+      new LeakLedger(),
+    );
+    const { shifts } = await bob.receive("slots.numbers", z.object({ shifts: z.array(z.number().nullable()) }));
+    expect(shifts.at(-1)).toBe(shift);
+  }
 });
 
 test("peers that say something else", async () => {
