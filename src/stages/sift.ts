@@ -24,9 +24,9 @@ export interface OwnSlots {
   readonly count: number;
   readonly basis: BitString;
   readonly bit: BitString;
-  /** 1 = this party takes the slot out: by the dead-time rule, or for what was disclosed of it. */
+  /** 1 = this party takes the slot out: by the dead-time rule, or for another reason. */
   readonly vetoed: BitString;
-  /** 1 = for what was disclosed of it. */
+  /** Bob: 1 = for another reason alone: what was disclosed of it, or a detector that may be dead. */
   readonly withheld?: BitString;
   /** Alice, prepare-and-measure: index of the pulse's intensity. */
   readonly intensity?: Uint8Array;

@@ -75,7 +75,14 @@ export async function bobSlotsOfPulses(
     if ((mask & (mask - 1)) === 0) single.bytes[i >>> 3]! |= 1 << (i & 7);
   });
   return {
-    own: { count: slots.length, basis: resolved.basis, bit: resolved.bit, vetoed: packed(vetoed), single },
+    own: {
+      count: slots.length,
+      basis: resolved.basis,
+      bit: resolved.bit,
+      vetoed: packed(vetoed),
+      withheld: packed(vetoed.map(isWithheld)),
+      single,
+    },
     clicks: resolved,
     gate,
     pulses,
@@ -170,7 +177,7 @@ export async function bobSlotsOfPairs(
       basis: resolved.basis,
       bit: resolved.bit,
       vetoed: packed(pairs.vetoed),
-      withheld: packed(pairs.vetoed.map((flags) => flags >> 1)),
+      withheld: packed(pairs.vetoed.map(isWithheld)),
       single: pairs.single,
     },
     clicks: resolved,
@@ -195,6 +202,10 @@ export async function aliceSlotsOfPairs(
     pairs: { all: linked.pairs, exclusive: linked.exclusive, accidentals: linked.accidentals },
     last: pairs.last,
   };
+}
+
+function isWithheld(flags: number): number {
+  return flags === 2 ? 1 : 0;
 }
 
 function packed(flags: Uint8Array): BitString {

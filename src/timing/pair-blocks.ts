@@ -18,7 +18,7 @@ export interface EventBlock {
   /** After `start`, ps, ascending. */
   readonly times: Float64Array;
   readonly detector: Uint8Array;
-  /** 1 = vetoed by the dead-time rule, 2 = for what was disclosed of it. */
+  /** 1 = vetoed by the dead-time rule, 2 = makes no key for other reasons. */
   readonly vetoed: Uint8Array;
   /** The dump ends in it. */
   readonly last: boolean;
@@ -60,8 +60,8 @@ export async function* eventBlocks(
         t = shift + dt[i]!;
       }
       if (t - last > togetherPs) group++;
-      const vetoed = dead.vetoes(t, group);
-      if (!vetoed) last = t;
+      const vetoed = dead.flags(t, group);
+      if (vetoed !== 1) last = t;
       if (t >= 0) draft.add(t, detector[i]!, vetoed);
     }
   }
@@ -89,12 +89,12 @@ class Draft {
     return this.length === 0;
   }
 
-  add(time: number, detector: number, vetoed: boolean): void {
+  add(time: number, detector: number, vetoed: number): void {
     if (this.length === this.times.length) this.grow();
     this.times[this.length] = time;
     this.detector[this.length] = detector;
     const known = this.opened.some(([from, to]) => time >= from && time < to);
-    this.vetoed[this.length++] = (vetoed ? 1 : 0) | (known ? 2 : 0);
+    this.vetoed[this.length++] = vetoed | (known ? 2 : 0);
   }
 
   done(last = false): EventBlock {

@@ -17,7 +17,7 @@ export interface PulseBlock {
   readonly slots: Float64Array;
   /** Mask over Bob's detectors. */
   readonly clicks: Uint8Array;
-  /** 1 = the dead-time rule takes the slot out. */
+  /** 1 = the dead-time rule takes the slot out, 2 = it makes no key for other reasons. */
   readonly vetoed: Uint8Array;
   readonly gate: GateStatistics;
   /** Where slots of another stretch begin, whose numbers may be off by a common shift. */
@@ -75,7 +75,7 @@ class Cutter {
         begins = stretches[++begun]?.from;
       }
       const slot = slots[i]!;
-      const vetoed = dead.vetoes(time[i]!, slot);
+      const vetoed = dead.flags(time[i]!, slot);
       if (!(slot >= disclosedTo && slot < pulses)) continue;
       while (slot >= draft.first + size) {
         yield draft.done(size);
@@ -122,7 +122,7 @@ class Draft {
     this.stretches.push({ from: this.length, stretch });
   }
 
-  add(pulse: number, detector: number, vetoed: boolean): void {
+  add(pulse: number, detector: number, vetoed: number): void {
     const slot = pulse - this.first;
     let at = this.length - 1;
     // Delay correction can swap neighbours; look back a few places.
@@ -139,7 +139,7 @@ class Draft {
     }
     this.slots[at + 1] = slot;
     this.clicks[at + 1] = 1 << detector;
-    this.vetoed[at + 1] = vetoed ? 1 : 0;
+    this.vetoed[at + 1] = vetoed;
     this.length++;
   }
 

@@ -49,21 +49,33 @@ export interface DisclosedClicks {
 /** The dead-time rule over one party's clicks in time order (FORMULAS.md 9; CONTRACT.md, "Clicks"). */
 export class DeadTime {
   private last = Number.NEGATIVE_INFINITY;
+  private lastVetoed = Number.NEGATIVE_INFINITY;
   private lastSlot = Number.NaN;
+  private lastFlags = 0;
 
   constructor(private readonly deadTimePs: number) {}
 
-  /** @param slot what counts together; NaN for a click outside every slot. @returns true where the click is vetoed */
-  vetoes(time: number, slot: number): boolean {
-    const free = time - this.last >= this.deadTimePs || slot === this.lastSlot;
-    if (!free) return true;
+  /**
+   * @param slot what counts together; NaN for a click outside every slot
+   * @returns 1 where the rule vetoes the click. 2 where it does not, but a detector may still be dead from a click that it
+   *   vetoed: the others are then more likely to click, so such a slot makes no key (Weier et al., NJP 13, 073024)
+   */
+  flags(time: number, slot: number): number {
+    if (slot !== this.lastSlot) {
+      if (time - this.last < this.deadTimePs) {
+        this.lastVetoed = time;
+        return 1;
+      }
+      this.lastFlags = time - this.lastVetoed < this.deadTimePs ? 2 : 0;
+    }
     this.last = time;
     this.lastSlot = slot;
-    return false;
+    return this.lastFlags;
   }
 
   /** Moves the origin of times. */
   shift(by: number): void {
     this.last -= by;
+    this.lastVetoed -= by;
   }
 }
