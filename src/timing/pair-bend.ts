@@ -32,6 +32,8 @@ const largestRate = 15e-18;
 const rateBins = 4;
 /** Of a line that is looked for near by, to each side: half of what is looked at. */
 const continuedBins = 16;
+/** Share of its pairs that finer bins must hold. */
+const keptPairs = 0.8;
 /** A changing drift is believed where it gathers more than this many roots of the count. */
 const rateSigmas = 0.5;
 /** A peak seen at a wrong drift is followed to the right one in so many steps. */
@@ -104,7 +106,10 @@ export function continueLine(a: Float64Array, b: Float64Array, found: CoarseOffs
   return standingOut(a, b, bend(a, b, found, reach), reach, trials);
 }
 
-/** Where pairs are few among many, finer bins have less chance in them: a true peak stands out more and more. */
+/**
+ * Where pairs are few among many, finer bins have less chance in them: a true peak stands out more and more. Once it does,
+ * finer bins tell drift and bow better, as long as they hold most of its pairs.
+ */
 function standingOut(
   a: Float64Array,
   b: Float64Array,
@@ -114,17 +119,22 @@ function standingOut(
 ): CoarseOffset | undefined {
   let reach = firstReach;
   let before = 0;
+  let pairs = 0;
+  let accepted: CoarseOffset | undefined;
   for (let best = first; best; best = bend(a, b, best, reach)) {
     const { sum, chance, steps, ...found } = best;
     const { binPs } = reach;
     const tail = poissonTail(sum, chance);
-    if (tail + Math.log(trials(binPs)) <= Math.log(falseLockProbability))
-      return { ...found, driftReach: 4 * steps.driftStep, binPs };
-    if (binPs < finestPs || tail > 1.2 * before) return undefined;
+    const stands = tail + Math.log(trials(binPs)) <= Math.log(falseLockProbability) && sum - chance > keptPairs * pairs;
+    if (stands) {
+      accepted = { ...found, driftReach: 4 * steps.driftStep, binPs };
+      pairs = sum - chance;
+    } else if (accepted || tail > 1.2 * before) return accepted;
+    if (binPs < finestPs) return accepted;
     before = tail;
     reach = { binPs: binPs / finer, drift: 2 * steps.driftStep, rate: 1.5 * steps.rateStep };
   }
-  return undefined;
+  return accepted;
 }
 
 interface Line {

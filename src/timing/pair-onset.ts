@@ -8,8 +8,8 @@ import type { CoarseOffset } from "./pair-bend.js";
 
 const slices = 128;
 /** Of the line's bin to each side: what counts as on it, and as beside it. */
-const near = 2;
-const beside = 10;
+const near = 6;
+const beside = 24;
 /** So many pairs in a row, half of the most that there are, tell where they begin. */
 const runPairs = 100;
 
