@@ -181,7 +181,7 @@ describe("what is counted is what was there", () => {
             const own = events.filter(([, c]) => c === code).map(([time]) => time);
             const expected = new Float64Array(binCount);
             for (let i = 1; i < own.length; i++) expected[binOf(own[i]! - own[i - 1]!)]!++;
-            expect(collector.intervalsOf(code)).toEqual(expected);
+            expect(collector.bins.of(code)).toEqual(expected);
           }
         },
       ),
@@ -228,8 +228,8 @@ describe("what is counted is what was there", () => {
       thinned.add({ base: 0n, tick, code: new Uint8Array(1000).fill(1), length: 1000, gapBefore: false });
     }
     const sum = (all: Float64Array) => all.reduce((total, n) => total + n, 0);
-    expect(Math.abs(sum(thinned.intervalsOf(1)) / sum(whole.intervalsOf(1)) - 1)).toBeLessThan(0.05);
-    expect(thinned.noise).toBeGreaterThan(5);
+    expect(Math.abs(sum(thinned.bins.of(1)) / sum(whole.bins.of(1)) - 1)).toBeLessThan(0.05);
+    expect(thinned.bins.noise).toBeGreaterThan(5);
     const found = figuresOf(thinned, noInfo, () => false).channelFigures[1]!;
     expect(Math.abs(Number(found.deadTimePs) - 80_000)).toBeLessThan(4 * Number(found.deadTimeUncertaintyPs));
     expect(seen(found)).toBeUndefined();

@@ -3,25 +3,24 @@
  * channel's events, long silences, T3 delays. Times are float64 offsets from a batch's exact base; a channel's last event
  * is carried from base to base. Unit: a tick; T3: a unit of dtime, the sync period being a multiple of it.
  *
- * Cost a record: one pass for rate, order and silence; two for intervals, which past `wholeEvents` are taken in
- * every `thinned`-th batch alone and count that many times, so that large files are read nearly as fast as just counted.
+ * Cost a record: one pass for rate, order and silence; two for intervals, of most batches while there are few.
  */
 import { eventsPerBatch } from "../records.js";
 import type { DumpInfo, NativeBatch } from "../types.js";
-import { binCount, highOffset, highShift } from "./log-bins.js";
+import { IntervalBins, wholeEvents } from "./interval-bins.js";
 import { RateTable } from "./rate-table.js";
 import { LongestSilences } from "./silences.js";
 
 const codes = 256;
-const wholeEvents = 2 ** 21;
-const thinned = 16;
-/** A u32 count cannot overflow between two settlings. */
-const settleAfter = 2 ** 31;
-/** Batches whose intervals are kept as they are, and how many of a channel. */
-const sampledBatches = 16;
-export const mostSamples = 1024;
-/** Every so many batches are looked at for clusters. */
+/** Up to so many events some intervals are kept as they are, and steps are looked at closely. */
+const earlyEvents = 2 ** 20;
+/** Intervals kept of a channel. */
+const mostSamples = 1024;
+/** Later on, every so many batches are looked at for clusters; a short one has no mean of its own. */
 const clusterBatches = 16;
+const fewestForClusters = 1000;
+/** Steps after which their common divisor is known. */
+const divisorSteps = 1000;
 const dtimes = 2 ** 15;
 
 export interface NativeTime {
@@ -53,18 +52,10 @@ export class Collector {
   /** Ticks from which units count. */
   zero = 0n;
 
+  readonly bins: IntervalBins;
   /** Units of a tick. */
   readonly unitsPerTick: number;
-  /** Bins of the channels seen, one after the other; a channel's begin at `place`. */
-  private intervals = new Uint32Array(0);
-  private settled = new Float64Array(0);
-  private readonly place = new Int32Array(codes).fill(-1);
-  private used = 0;
-  private unsettled = 0;
-  private weight = 1;
-  private binned = 0;
-  /** Sums of weights and of their squares. */
-  private readonly weights: [number, number] = [0, 0];
+  private divided = 0;
   private batches = 0;
   private previous = 0n;
   private lastTick: { base: bigint; tick: number } | undefined;
@@ -73,17 +64,11 @@ export class Collector {
   private readonly tally = new Uint32Array(codes);
   /** Channels of this batch. */
   private readonly present = new Uint8Array(codes);
-  /** Last event of each channel, units after the batch's base. */
-  private readonly latest = new Float64Array(codes).fill(Infinity);
   private time: Float64Array = new Float64Array(0);
-  private readonly delta = new Float64Array(eventsPerBatch);
-  private readonly deltaHigh = new Int32Array(this.delta.buffer);
-
-  private readonly binnedWhole: number;
 
   /** @param binnedWhole for tests: events up to which every interval is binned */
   constructor(info: DumpInfo, { binnedWhole = wholeEvents }: { binnedWhole?: number } = {}) {
-    this.binnedWhole = binnedWhole;
+    this.bins = new IntervalBins(binnedWhole);
     this.unitsPerTick = info.dtimeResolutionPs ? info.resolutionPs / info.dtimeResolutionPs : 1;
     if (info.dtimeResolutionPs) this.time = new Float64Array(eventsPerBatch);
   }
@@ -101,20 +86,12 @@ export class Collector {
     this.ends(batch, base, steps > 0);
     this.events += length;
     this.lastTick = { base, tick: batch.tick[length - 1]! };
-    if (this.batches === 0 && !batch.dtime) this.granularity = commonDivisor(batch.tick, length);
+    if (this.divided < divisorSteps && !batch.dtime) {
+      this.granularity = commonDivisor(batch.tick, length, this.granularity);
+      this.divided += length - 1;
+    }
     this.note(time, code, length, shift);
     this.batches++;
-  }
-
-  /** Intervals of a channel by bin (log-bins.ts), thinned ones multiplied; bin 0: equal times and steps back. */
-  intervalsOf(code: number): Float64Array {
-    this.settle();
-    return this.settled.slice(this.place[code]!, this.place[code]! + binCount);
-  }
-
-  /** Variance of an interval count over that of plain counting: 1 where nothing was thinned. */
-  get noise(): number {
-    return this.weights[0] > 0 ? this.weights[1] / this.weights[0] : 1;
   }
 
   /** T3: sync number of the last event, from this base. */
@@ -132,7 +109,7 @@ export class Collector {
     }
     const step = Number(this.previous - base) * this.unitsPerTick;
     if (step !== 0) {
-      for (let code = 0; code < codes; code++) this.latest[code]! += step;
+      for (let code = 0; code < codes; code++) this.bins.latest[code]! += step;
       this.before += step;
     }
     this.previous = base;
@@ -214,66 +191,27 @@ export class Collector {
 
   /** The channels' ends, and in batches that are looked at closer the intervals. */
   private note(time: Float64Array, code: Uint8Array, length: number, shift: number): void {
-    const { latest, firstOf, lastOf, present, place } = this;
-    for (let c = 0; c < codes; c++) if (present[c] === 1 && place[c]! < 0) this.makeRoom(c);
-    const whole = this.binned <= this.binnedWhole;
-    const closer = whole || this.batches % thinned === 0;
-    if (closer) this.bin(time, code, length, whole ? 1 : thinned);
+    const { bins, firstOf, lastOf, present } = this;
+    const { latest } = bins;
+    for (let c = 0; c < codes; c++) if (present[c] === 1) bins.makeRoom(c);
+    const isBinned = bins.add(time, code, length);
     for (let c = 0; c < codes; c++) {
       if (present[c] === 0) continue;
       present[c] = 0;
-      if (!closer) latest[c] = time[code.lastIndexOf(c, length - 1)]!;
+      if (!isBinned) latest[c] = time[code.lastIndexOf(c, length - 1)]!;
       lastOf[c] = latest[c]! + shift;
       if (firstOf[c] !== Infinity) continue;
       firstOf[c] = time[code.indexOf(c)]! + shift;
-      // A channel's first event ends no interval; it went into bin 0.
-      if (closer) this.intervals[place[c]!]!--;
+      if (isBinned) bins.dropFirst(c);
     }
-    if (this.batches < sampledBatches) this.sample(code, length);
-    if (this.batches % clusterBatches === 0) this.clusters(time, length);
-  }
-
-  private bin(time: Float64Array, code: Uint8Array, length: number, weight: number): void {
-    if (weight !== this.weight || this.unsettled > settleAfter) this.settle();
-    this.weight = weight;
-    const { intervals, latest, delta, deltaHigh, place } = this;
-    for (let i = 0; i < length; i++) {
-      const t = time[i]!;
-      const c = code[i]!;
-      delta[i] = t - latest[c]!;
-      latest[c] = t;
-    }
-    for (let i = 0; i < length; i++) {
-      const b = (deltaHigh[2 * i + 1]! >> highShift) - highOffset;
-      intervals[place[code[i]!]! + Math.max(b, 0)]!++;
-    }
-    this.unsettled += length;
-    this.binned += length;
-    this.weights[0] += weight * length;
-    this.weights[1] += weight * weight * length;
-  }
-
-  private makeRoom(code: number): void {
-    if (this.used === this.intervals.length) {
-      this.settle();
-      const settled = new Float64Array(Math.max(4 * binCount, 2 * this.used));
-      settled.set(this.settled);
-      this.settled = settled;
-      this.intervals = new Uint32Array(settled.length);
-    }
-    this.place[code] = this.used;
-    this.used += binCount;
-  }
-
-  private settle(): void {
-    const { intervals, settled, weight } = this;
-    if (this.unsettled > 0) for (let at = 0; at < this.used; at++) settled[at]! += weight * intervals[at]!;
-    intervals.fill(0, 0, this.used);
-    this.unsettled = 0;
+    const isEarly = this.events < earlyEvents;
+    if (isEarly && isBinned) this.sample(code, length);
+    if (length >= fewestForClusters && (isEarly || this.batches % clusterBatches === 0)) this.clusters(time, length);
   }
 
   private sample(code: Uint8Array, length: number): void {
-    const { delta, samples } = this;
+    const { samples } = this;
+    const { delta } = this.bins;
     for (let i = 0; i < length; i++) {
       const kept = samples.get(code[i]!);
       if (!kept) samples.set(code[i]!, delta[i] === -Infinity ? [] : [delta[i]!]);
@@ -307,9 +245,9 @@ function stepsBack(tick: Float64Array, length: number, before = tick[0]!): numbe
   return count;
 }
 
-function commonDivisor(tick: Float64Array, length: number): number {
-  let divisor = 0;
-  for (let i = 1; i < length && divisor !== 1; i++)
-    for (let rest = Math.abs(tick[i]! - tick[i - 1]!); rest > 0; ) [divisor, rest] = [rest, divisor % rest];
-  return divisor;
+function commonDivisor(tick: Float64Array, length: number, divisor: number): number {
+  let found = divisor;
+  for (let i = 1; i < length && found !== 1; i++)
+    for (let rest = Math.abs(tick[i]! - tick[i - 1]!); rest > 0; ) [found, rest] = [rest, found % rest];
+  return found;
 }

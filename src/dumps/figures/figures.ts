@@ -77,6 +77,8 @@ export interface Figures {
   readonly notes: readonly string[];
 }
 
+/** Few steps have a common divisor by chance. */
+const fewestForGrain = 30;
 /** Traps of a detector empty within it. */
 const slowPs = 5e7;
 
@@ -101,7 +103,9 @@ export function figuresOf(collector: Collector, info: DumpInfo, isMarker: (code:
   const mean = (Math.max(...collector.lastOf) - Math.min(...collector.firstOf)) / events;
   return {
     // Of a clock alone it would be the period.
-    ...(granularity > 1 && granularity < mean / 8 ? { granularityPs: decimal(granularity * unitPs) } : {}),
+    ...(granularity > 1 && events >= fewestForGrain && granularity < mean / 8
+      ? { granularityPs: decimal(granularity * unitPs) }
+      : {}),
     channelFigures,
     rates: ratesOf(collector, codes, unitPs),
     gaps: gapFigures(collector, unitPs),
@@ -113,8 +117,8 @@ export function figuresOf(collector: Collector, info: DumpInfo, isMarker: (code:
 function measure(collector: Collector, code: number, events: number, unitPs: number, info: DumpInfo) {
   const [first, last] = [collector.firstOf[code]!, collector.lastOf[code]!];
   const grain = Math.max(1, collector.granularity);
-  const counts = collector.intervalsOf(code);
-  const intervals = new Intervals(counts, stretchesOf(collector.rates, code, first, last), collector.noise, grain);
+  const counts = collector.bins.of(code);
+  const intervals = new Intervals(counts, stretchesOf(collector.rates, code, first, last), collector.bins.noise, grain);
   const samples = collector.samples.get(code) ?? [];
   const seconds = ((last - first) * unitPs) / 1e12;
   const clock = clockOf(intervals, events, last - first, samples);

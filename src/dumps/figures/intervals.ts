@@ -5,8 +5,11 @@
 import { binCount, binOf, binStart } from "./log-bins.js";
 import type { RateTable } from "./rate-table.js";
 
-/** Counts below which neighbouring bins of the rate table join: the rate of a stretch must not be noise. */
-const stretchCounts = 1000;
+/**
+ * Neighbouring bins of the rate table join until they hold 5·√N events: a rate from n counts is noise that looks like
+ * bunching of 1/n, a third of what N intervals tell at best.
+ */
+const stretchCounts = 5;
 const mostStretches = 64;
 /** An empty bin where so many events are expected is a pause; one with a quarter of them is of its own, dim stretch. */
 const clearCounts = 20;
@@ -72,7 +75,7 @@ export function stretchesOf(rates: RateTable, code: number, first: number, last:
   const events = counts.reduce((sum, n) => sum + n, 0);
   const stretches: { events: number; live: number }[] = [];
   const dim = { events: 0, live: 0 };
-  const enough = Math.max(stretchCounts, events / mostStretches);
+  const enough = Math.max(stretchCounts * Math.sqrt(events), events / mostStretches);
   let open = { events: 0, live: 0 };
   counts.forEach((count, i) => {
     const expected = (live[i]! * events) / spans;
