@@ -80,34 +80,42 @@ function ptu(type: number, body: Records): Write {
   };
 }
 
-/** Header of one input, all zero but what the reader looks at. */
-function hydraHarp(mode: 2 | 3, body: Records): Write {
-  const header = Buffer.alloc(748);
-  header.write("HydraHarp");
-  header.write("2.0", 16);
-  header.writeInt32LE(mode, 340);
-  header.writeDoubleLE(1, 352);
-  header.writeInt32LE(1, 664);
-  header.writeInt32LE(80_000_000, 716);
+/** A header of these bytes that are all zero but for what the reader looks at. */
+function legacy(bytes: number, fill: (header: Buffer, events: number) => void, body: Records): Write {
   return async (path, draw, events) => {
-    header.writeBigInt64LE(BigInt(events), 732);
-    await writeFile(path, header.subarray(0, 740));
+    const header = Buffer.alloc(bytes);
+    fill(header, events);
+    await writeFile(path, header);
     await appendFile(path, bytesOf(body(draw, events)));
   };
 }
 
-function picoHarp(mode: 2 | 3, body: Records): Write {
-  const header = Buffer.alloc(728);
-  header.write("PicoHarp 300");
-  header.write("2.0", 16);
-  header.writeInt32LE(mode, 348);
-  header.writeFloatLE(0.004, 584);
-  header.writeInt32LE(80_000_000, 704);
-  return async (path, draw, events) => {
-    header.writeInt32LE(events, 720);
-    await writeFile(path, header);
-    await appendFile(path, bytesOf(body(draw, events)));
+const syncRate = 80_000_000;
+
+/** Of one input. */
+function hydraHarp(mode: 2 | 3, body: Records): Write {
+  const fill = (header: Buffer, events: number) => {
+    header.write("HydraHarp");
+    header.write("2.0", 16);
+    header.writeInt32LE(mode, 340);
+    header.writeDoubleLE(1, 352);
+    header.writeInt32LE(1, 664);
+    header.writeInt32LE(syncRate, 716);
+    header.writeBigInt64LE(BigInt(events), 732);
   };
+  return legacy(740, fill, body);
+}
+
+function picoHarp(mode: 2 | 3, body: Records): Write {
+  const fill = (header: Buffer, events: number) => {
+    header.write("PicoHarp 300");
+    header.write("2.0", 16);
+    header.writeInt32LE(mode, 348);
+    header.writeFloatLE(0.004, 584);
+    header.writeInt32LE(syncRate, 704);
+    header.writeInt32LE(events, 720);
+  };
+  return legacy(728, fill, body);
 }
 
 /** S-Fifteen event words, low and high half, in another layout. */

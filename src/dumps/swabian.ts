@@ -32,29 +32,27 @@ class SwabianDecoder implements RecordDecoder {
   decode(chunk: Chunk, from: number, to: number, out: EventBuffer): number {
     const { words } = chunk;
     const { tick, code } = out;
-    let { high } = this;
     let { length } = out;
     let i = from;
-    for (; i < to; i++) {
-      const at = i * 4;
-      if ((words[at]! & 0xff) !== 0) {
-        // What was lost lies before the next event: the batch ends here, the gap opens the next one.
-        if (length > 0) break;
+    if (length === 0) {
+      // What was lost lies before the next event: a batch ends there, the gap opens the next one.
+      for (; i < to && (words[i * 4]! & 0xff) !== 0; i++) {
         this.lost(chunk, i);
         out.gapBefore = true;
-        continue;
       }
-      const top = words[at + 3]! | 0;
-      if (length === 0) {
-        high = top;
-        out.base = BigInt(high) << 32n;
-      }
-      const step = top - high;
+      if (i === to) return i;
+      this.high = words[i * 4 + 3]! | 0;
+      out.base = BigInt(this.high) << 32n;
+    }
+    const { high } = this;
+    for (; i < to; i++) {
+      const at = i * 4;
+      if ((words[at]! & 0xff) !== 0) break;
+      const step = (words[at + 3]! | 0) - high;
       if (step > largestHighStep || step < -largestHighStep) break;
       tick[length] = step * 4294967296 + words[at + 2]!;
-      code[length++] = words[at + 1]! & 0xff;
+      code[length++] = words[at + 1]!;
     }
-    this.high = high;
     out.length = length;
     return i;
   }
