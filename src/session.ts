@@ -199,9 +199,14 @@ class SessionLife {
   }
 
   private over(connection: Connection): Promise<never> {
+    const { signal } = this.leave;
     const over = new Promise<never>((_, reject) => {
-      void connection.ended.then(reject);
-      this.leave.signal.addEventListener("abort", () => reject(interrupted()), { once: true });
+      const stopped = () => reject(interrupted());
+      signal.addEventListener("abort", stopped, { once: true });
+      void connection.ended.then((reason) => {
+        signal.removeEventListener("abort", stopped);
+        reject(reason);
+      });
     });
     over.catch(() => undefined);
     return over;

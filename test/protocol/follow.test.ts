@@ -4,9 +4,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { distill } from "../../src/distill.js";
+import type { LinkInput } from "../../src/link.js";
+import { demoDecoy } from "../../src/simulate/index.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 import { GrowingLink } from "./growing.js";
-import { bothKeys, keysOf, type Simulated, simulated, smallBbm92, smallDecoy } from "./links.js";
+import { bothKeys, keysOf, simulated, smallBbm92, smallDecoy } from "./links.js";
 import { EndProcess, linkFile, pairOf } from "./processes.js";
 
 const executor = new InlineExecutor();
@@ -14,73 +16,75 @@ afterAll(() => executor.close());
 
 /** Few events a second: the lock is tried once Alice has 12 s. */
 const pairs = smallBbm92({ blocks: { seconds: 2.5 } }, { pairRateHz: 80_000, backgroundHz: 100, darkCountsHz: 20 });
+const shares = [0.5, 0.3, 0.2];
+const intensities = demoDecoy.link.source!.intensities.map((one, i) => ({ ...one, probability: shares[i]! }));
 const pulses = smallDecoy(
   {
     epsilon: { secrecy: 1e-6, correctness: 1e-9 },
-    source: {
-      pulsePeriodPs: 100_000,
-      basisProbability: { Z: 0.7, X: 0.3 },
-      intensities: [
-        { name: "signal", mean: 0.5, probability: 0.5 },
-        { name: "decoy", mean: 0.12, probability: 0.3 },
-        { name: "vacuum", mean: 0.0002, probability: 0.2 },
-      ],
-    },
+    source: { pulsePeriodPs: 100_000, basisProbability: { Z: 0.7, X: 0.3 }, intensities },
     blocks: { pulses: 4e6 },
   },
-  { lossDb: 7, darkCountsHz: 20, backgroundHz: 20, misalignment: { Z: 0.002, X: 0.002 } },
+  { lossDb: 6, darkCountsHz: 20, backgroundHz: 20, misalignment: { Z: 0.002, X: 0.002 } },
 );
 /** Bob's first event is a third of a second after the first pulse: what Alice has by then tells which one. */
 const late = { ...pulses, simulation: { ...pulses.simulation, offsetPs: -300_000_000_000 } };
 const follow = { idleSeconds: 0.5 };
 
-describe.each([
-  ["BBM92 pairs", pairs, 13.5, 0.93],
-  ["decoy BB84 with a preparation record", pulses, 1.2, 0.8],
-  ["decoy BB84, Bob's dump begun late", late, 1.5, 0.85],
-])("%s", (_, input, seconds, enough) => {
-  let whole: Simulated;
-  beforeAll(async () => {
-    whole = await simulated(input, seconds, 7);
-  }, 60_000);
-  const finished = (change: Partial<Simulated> = {}) =>
-    distill(executor, { ...whole, ...change, out: `${whole.folder}/out-${Math.random()}` });
+/** The finished dumps and what they give. */
+const finished = (input: LinkInput, seconds: number) => {
+  const link = simulated(input, seconds, 7);
+  const report = link.then((whole) => distill(executor, { ...whole, out: join(whole.folder, "out") }));
+  report.catch(() => undefined);
+  return { link, report };
+};
+let wholes: Record<"pairs" | "pulses" | "late", ReturnType<typeof finished>>;
+beforeAll(async () => {
+  wholes = { pairs: finished(pairs, 13.5), pulses: finished(pulses, 1.2), late: finished(late, 1.5) };
+  await Promise.all(Object.values(wholes).map(({ report }) => report));
+}, 60_000);
 
+function expectSameKeys(alice: string, bob = alice): void {
+  const [alices, bobs] = bothKeys(alice, bob);
+  expect(alices).toBe(bobs);
+  const blocks = keysOf(bob, "bob").map(({ block }) => block);
+  expect(blocks.length).toBeGreaterThan(0);
+  expect(new Set(blocks).size).toBe(blocks.length);
+}
+
+describe.each([
+  ["BBM92 pairs", "pairs", { alice: 0.93, bob: 0.7 }, "bob"],
+  ["decoy BB84 with a preparation record", "pulses", { alice: 0.8, bob: 0.8 }, "alice"],
+  ["decoy BB84, Bob's dump begun late", "late", { alice: 0.85, bob: 0.85 }, "alice"],
+] as const)("%s", (_, name, enough, quiet) => {
   test("keys come before the dumps end, and in all the blocks and counts of the finished ones", async () => {
-    const link = new GrowingLink(whole);
+    const link = new GrowingLink(await wholes[name].link);
     const running = distill(executor, { ...link, follow });
-    await link.write({ alice: enough, bob: enough });
+    await link.write(enough);
     await link.keys(1, running);
     await link.write({ alice: 1, bob: 1 });
-    const [report, ordinary] = [await running, await finished()];
+    const [report, ordinary] = [await running, await wholes[name].report];
     expect(report.blocks.length).toBe(ordinary.blocks.length);
     expect(report.clicks).toEqual(ordinary.clicks);
     expect(report.secretBits).toBeGreaterThan(ordinary.secretBits / 2);
-    const [alice, bob] = bothKeys(link.out);
-    expect(alice).toBe(bob);
+    expectSameKeys(link.out);
     expect(keysOf(link.out, "alice")).toHaveLength(report.keys);
   });
 
   test("an end that is quiet first ends the run with what both have", async () => {
-    const link = new GrowingLink(whole);
+    const link = new GrowingLink(await wholes[name].link);
     const running = distill(executor, { ...link, follow });
-    await link.write({ alice: enough, bob: enough });
+    await link.write(enough);
     await link.keys(1, running);
-    await link.write({ alice: enough, bob: 1 }, 40, 30);
+    await link.write({ alice: 1, bob: 1, [quiet]: enough[quiet] }, 40, 30);
     const report = await running;
-    expect(report.warnings.join()).toContain("alice: the dump was quiet first");
-    expect(report.keys).toBeGreaterThan(0);
-    const [alice, bob] = bothKeys(link.out);
-    expect(alice).toBe(bob);
+    expect(report.warnings.join()).toContain(`${quiet}: the dump was quiet first`);
+    expectSameKeys(link.out);
   });
 });
 
 describe("stopped and started again", () => {
-  const blocksOf = (out: string, role: "alice" | "bob") => keysOf(out, role).map(({ block }) => block);
-  const expectEachOnce = (blocks: number[]) => expect(new Set(blocks).size).toBe(blocks.length);
-
   test("Ctrl-C ends with the keys at both ends and a report; no block is lost and none makes key twice", async () => {
-    const whole = await simulated(pairs, 13.5, 7);
+    const whole = await wholes.pairs.link;
     const link = new GrowingLink(whole);
     const { alice, bob, out } = link;
     const args = ["--link", linkFile(whole), "--alice", alice, "--bob", bob, "--out", out, "--workers", "1"];
@@ -92,23 +96,19 @@ describe("stopped and started again", () => {
     const { code, json } = await first;
     expect(code).toBe(130);
     expect(json).toMatchObject({ interrupted: true, keys: keysOf(out, "bob").length });
-    const [a, b] = bothKeys(out);
-    expect(a).toBe(b);
+    expectSameKeys(out);
 
     await link.write({ alice: 1, bob: 1 });
     const again = await run.start();
     expect(again).toMatchObject({ code: 0, json: { keys: keysOf(out, "bob").length } });
-    const ordinary = await distill(executor, { ...whole, out: `${out}-whole` });
+    const ordinary = await wholes.pairs.report;
     expect(again.json.blocks).toHaveLength(ordinary.blocks.length);
     expect(again.json.clicks).toEqual(ordinary.clicks);
-    expectEachOnce(blocksOf(out, "bob"));
-    const [alices, bobs] = bothKeys(out);
-    expect(alices).toBe(bobs);
+    expectSameKeys(out);
   });
 
-  test("two processes, Bob's killed: the keys of all blocks, once, at both ends", async () => {
-    const whole = await simulated(pulses, 1.2, 9);
-    const link = new GrowingLink(whole);
+  test("two processes, Bob's killed: all blocks, once, at both ends", async () => {
+    const link = new GrowingLink(await wholes.pulses.link);
     const extra = ["--follow", "0.5"];
     const pair = await pairOf(link, randomBytes(1 << 16), { extra: { alice: extra, bob: extra } });
     try {
@@ -120,14 +120,12 @@ describe("stopped and started again", () => {
       const ends = [pair.alice.ended, pair.bob.start()];
       await link.write({ alice: 1, bob: 1 });
       expect((await Promise.all(ends)).map(({ code }) => code)).toEqual([0, 0]);
-      const [alices, bobs] = bothKeys(pair.out.alice, pair.out.bob);
-      expect(alices).toBe(bobs);
-      expectEachOnce(blocksOf(pair.out.bob, "bob"));
-      const { blocks: all } = await distill(executor, { ...whole, out: `${link.out}-whole` });
+      expectSameKeys(pair.out.alice, pair.out.bob);
+      const { blocks } = await wholes.pulses.report;
       const audited = readFileSync(join(pair.out.bob, "bob", "audit.jsonl"), "utf8")
         .trim()
         .split("\n");
-      expect(new Set(audited.map((line) => JSON.parse(line).block)).size).toBe(all.length);
+      expect(new Set(audited.map((line) => JSON.parse(line).block)).size).toBe(blocks.length);
     } finally {
       pair.close();
     }
