@@ -26,6 +26,8 @@ export function reportModel(link: Link, report: DistillReport): ReportModel {
       ...(report.qber === null ? {} : { qber: report.qber }),
       ...(sum((row) => row.pulses ?? 0) > 0 ? { pulses: sum((row) => row.pulses ?? 0) } : {}),
       ...(report.reason ? { reason: report.reason } : {}),
+      ...(report.noLock ? { noLock: report.noLock } : {}),
+      ...(report.disclosed ? { disclosedSlots: report.disclosed.slots } : {}),
       authenticationBits: report.authenticationBits,
       elapsedSeconds: report.seconds.total ?? 0,
     },

@@ -22,6 +22,10 @@ export interface ReportModel {
     readonly pulses?: number;
     /** Why there is no key. */
     readonly reason?: string;
+    /** No lock: what was tried and seen. */
+    readonly noLock?: Readonly<Record<string, unknown>>;
+    /** Slots opened to join the clocks. */
+    readonly disclosedSlots?: number;
     /** Authentication key used up in the run, bits. */
     readonly authenticationBits?: number;
     readonly elapsedSeconds?: number;

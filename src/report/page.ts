@@ -60,7 +60,7 @@ function pictures(model: ReportModel): Picture[] {
   const { blocks = [], rates = [], clock, timing, waterfall = [], epsilon } = model;
   const track = clock?.track ?? [];
   const drawn = [
-    waterfall.length > 0 ? waterfallPicture(waterfall) : undefined,
+    (waterfall[0]?.left ?? 0) > 0 ? waterfallPicture(waterfall) : undefined,
     timing && timing.histograms.length > 0 ? timingPicture(timing) : undefined,
     rates.length > 0 ? ratePicture(rates) : undefined,
     blocks.length > 0 ? qberPicture(blocks, model.qberLimit) : undefined,
@@ -83,11 +83,14 @@ function verdict({ summary }: ReportModel): string {
     const noun = keys === 1 ? "key" : "keys";
     return `<p class="verdict good"><strong>${whole(secretBits)} secret bits</strong> in ${whole(keys)} ${noun}, equal at both ends.</p>`;
   }
-  return `<p class="verdict bad"><strong>No key.</strong>${reason ? ` Reason: <code>${html(reason)}</code>` : ""}</p>`;
+  const seen = Object.entries(summary.noLock ?? {}).map(([name, value]) => `${name} ${String(value)}`);
+  const tried = seen.length > 0 ? `<p class="soft">Clock recovery ended with: ${html(seen.join(", "))}.</p>` : "";
+  return `<p class="verdict bad"><strong>No key.</strong>${reason ? ` Reason: <code>${html(reason)}</code>` : ""}</p>${tried}`;
 }
 
 function figures({ summary, clock }: ReportModel): string {
-  const { secretBits, siftedBits, qber, durationSeconds, pulses, authenticationBits, elapsedSeconds } = summary;
+  const { secretBits, siftedBits, qber, durationSeconds, pulses, authenticationBits, elapsedSeconds, disclosedSlots } =
+    summary;
   return cards([
     ["Secret bits", whole(secretBits)],
     ["Secret bits a second", durationSeconds ? short(secretBits / durationSeconds) : undefined],
@@ -96,6 +99,7 @@ function figures({ summary, clock }: ReportModel): string {
     ["Acquisition", durationSeconds === undefined ? undefined : `${Number(durationSeconds.toPrecision(4))} s`],
     ["Pulses", pulses === undefined ? undefined : short(pulses)],
     ["Drift of Bob's clock", clock ? `${clock.driftPpb.toFixed(2)} ppb` : undefined],
+    ["Slots disclosed for clocks", disclosedSlots === undefined ? undefined : whole(disclosedSlots)],
     ["Authentication key used", authenticationBits === undefined ? undefined : `${whole(authenticationBits)} bit`],
     ["Distilled in", elapsedSeconds === undefined ? undefined : `${elapsedSeconds.toFixed(1)} s`],
   ]);

@@ -73,6 +73,10 @@ describe("the page by its text", () => {
     const page = renderReport(empty);
     expect(page).toContain("NO_LOCK");
     expect(page).not.toMatch(/<h2|<svg/);
+    const noLock = { step: "coarse offset", aliceHz: 116_320 };
+    expect(renderReport({ ...empty, summary: { ...empty.summary, noLock } })).toContain(
+      "step coarse offset, aliceHz 116320",
+    );
   });
   test("one block without errors, one point of track, zero counts: drawn, no NaN", () => {
     const block = { index: 0, keyBits: 0, errors: 0, leakedBits: 0, secretBits: 0, reason: "NO_STATISTICS" };
