@@ -44,12 +44,14 @@ describe("a detector's faults are found within what is stated of them", () => {
     }
   });
 
-  it("afterpulses under light that changes slowly, and under chopped light, which is told", () => {
+  it("afterpulses under light that changes slowly, has gaps, or is chopped, which is told", () => {
     const common = { events: 100_000, ratePerSecond: 100_000, deadPs: 50_000, afterpulse: [0.03, 500_000] } as const;
     const slow = of({ ...common, light: (s) => 1 + 0.8 * Math.sin(6 * s) }, 1).afterpulse!;
     expect(Math.abs(slow.share - 0.03)).toBeLessThan(4 * slow.uncertainty);
     expect(slow.unsteady).toBe(false);
-    const chopped = of({ ...common, choppedPs: 1e10 }, 1).afterpulse!;
+    const withGaps = of({ ...common, choppedPs: 1e10 }, 1).afterpulse!;
+    expect(Math.abs(withGaps.share - 0.03)).toBeLessThan(4 * withGaps.uncertainty);
+    const chopped = of({ ...common, choppedPs: 2e9 }, 1).afterpulse!;
     expect(Math.abs(chopped.share - 0.03)).toBeLessThan(0.012);
     expect(chopped.unsteady).toBe(true);
   });

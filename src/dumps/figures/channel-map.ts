@@ -6,7 +6,7 @@ import type { ChannelFigures } from "./figures.js";
 const idleShare = 1e-3;
 const fewestClicks = 10;
 
-export type ChannelKind = "detector" | "clock" | "marker" | "several detectors at once" | "idle";
+export type ChannelKind = "detector" | "clock" | "marker" | "several detectors at once" | "no detector" | "idle";
 
 /** @param several codes are sets of detectors (S-Fifteen, qcrypto): a bit for each */
 export function kindOf(
@@ -17,6 +17,7 @@ export function kindOf(
 ): ChannelKind {
   if (marker) return "marker";
   if (clock) return "clock";
+  if (several && code === 0) return "no detector";
   if (several && (code & (code - 1)) !== 0) return "several detectors at once";
   return events < fewestClicks || events < idleShare * busiest ? "idle" : "detector";
 }

@@ -5,10 +5,11 @@ import { type ChannelKind, kindOf, type LinkEnd, linkEnd } from "./channel-map.j
 import type { Collector } from "./collector.js";
 import { deadTimeOf } from "./dead-time.js";
 import { type Decay, decayOf, usedDelays } from "./decay.js";
-import { gapsOf } from "./gaps.js";
+import { type Gaps, gapsOf } from "./gaps.js";
 import { Intervals, stretchesOf } from "./intervals.js";
 import { binCount, binStart } from "./log-bins.js";
 import { clockOf, combOf } from "./regular.js";
+import type { Silence } from "./silences.js";
 
 export interface ChannelFigures {
   readonly code: number;
@@ -87,7 +88,8 @@ export function figuresOf(collector: Collector, info: DumpInfo, isMarker: (code:
   const totals = collector.rates.totals();
   const codes = [...totals.keys()].filter((code) => totals[code]! > 0);
   const several = /^a[012]|^qcrypto/.test(info.format);
-  const measured = codes.map((code) => measure(collector, code, totals[code]!, unitPs, info));
+  const found = gapsOf(collector);
+  const measured = codes.map((code) => measure(collector, code, totals[code]!, unitPs, info, found.gaps));
   const clicks = measured.filter(({ code, clockPeriodPs }) => clockPeriodPs === undefined && !isMarker(code));
   const busiest = Math.max(0, ...clicks.map(({ events }) => events));
   const channelFigures: Record<string, ChannelFigures> = {};
@@ -108,17 +110,29 @@ export function figuresOf(collector: Collector, info: DumpInfo, isMarker: (code:
       : {}),
     channelFigures,
     rates: ratesOf(collector, codes, unitPs),
-    gaps: gapFigures(collector, unitPs),
+    gaps: gapFigures(collector, found, unitPs),
     ...(end ? { linkEnd: end } : {}),
     notes: [...lostSyncs(collector, info), ...notes],
   };
 }
 
-function measure(collector: Collector, code: number, events: number, unitPs: number, info: DumpInfo) {
+function measure(
+  collector: Collector,
+  code: number,
+  events: number,
+  unitPs: number,
+  info: DumpInfo,
+  gaps: readonly Silence[],
+) {
   const [first, last] = [collector.firstOf[code]!, collector.lastOf[code]!];
   const grain = Math.max(1, collector.granularity);
   const counts = collector.bins.of(code);
-  const intervals = new Intervals(counts, stretchesOf(collector.rates, code, first, last), collector.bins.noise, grain);
+  const intervals = new Intervals(
+    counts,
+    stretchesOf(collector.rates, code, [first, last], gaps),
+    collector.bins.noise,
+    grain,
+  );
   const samples = collector.samples.get(code) ?? [];
   const seconds = ((last - first) * unitPs) / 1e12;
   const clock = clockOf(intervals, events, last - first, samples);
@@ -207,8 +221,8 @@ function ratesOf({ rates, firstOf }: Collector, codes: readonly number[], unitPs
   };
 }
 
-function gapFigures(collector: Collector, unitPs: number): Figures["gaps"] {
-  const { gaps, more, longest, threshold } = gapsOf(collector);
+function gapFigures(collector: Collector, found: Gaps, unitPs: number): Figures["gaps"] {
+  const { gaps, more, longest, threshold } = found;
   const first = Math.min(...collector.firstOf);
   const seconds = (units: number) => (units * unitPs) / 1e12;
   return {

@@ -4,6 +4,7 @@
  */
 import { binCount, binOf, binStart } from "./log-bins.js";
 import type { RateTable } from "./rate-table.js";
+import type { Silence } from "./silences.js";
 
 /**
  * Neighbouring bins of the rate table join until they hold 5·√N events: a rate from n counts is noise that looks like
@@ -63,13 +64,21 @@ export class Intervals {
   }
 }
 
-export function stretchesOf(rates: RateTable, code: number, first: number, last: number): Stretch[] {
+/** @param gaps without events of any channel: not live */
+export function stretchesOf(
+  rates: RateTable,
+  code: number,
+  [first, last]: readonly [number, number],
+  gaps: readonly Silence[],
+): Stretch[] {
   const range = rates.range();
   if (!range || !(last > first)) return [];
   const counts = rates.of(code, ...range);
   const live = counts.map((_, i) => {
     const from = rates.origin + (range[0] + i) * rates.width;
-    return Math.max(0, Math.min(last, from + rates.width) - Math.max(first, from));
+    const [start, end] = [Math.max(first, from), Math.min(last, from + rates.width)];
+    const lost = gaps.reduce((sum, gap) => sum + overlap(start, end, gap), 0);
+    return Math.max(0, end - start - lost);
   });
   const spans = live.reduce((sum, units) => sum + units, 0);
   const events = counts.reduce((sum, n) => sum + n, 0);
@@ -95,4 +104,8 @@ export function stretchesOf(rates: RateTable, code: number, first: number, last:
   } else stretches.push(open);
   stretches.push(dim);
   return stretches.filter((s) => s.events > 0 && s.live > 0);
+}
+
+function overlap(start: number, end: number, { from, length }: Silence): number {
+  return Math.max(0, Math.min(end, from + length) - Math.max(start, from));
 }
