@@ -1,7 +1,7 @@
 /**
  * Cascade frames on a WASM instance of their own (assembly/cascade). Memory a frame of n bits at QBER Q: Bob 1.5 n bytes
  * for three passes and n/32 + nQ entries of 24 bytes in lists; Alice 3 n/8 bytes; a pass that repairs, 1/2 n and n/8.
- * So a wave of 32 frames of 2^18 bits at 1 % takes Bob some 20 MB, Alice 6; B blocks of L waves in flight B·L times that,
+ * So a wave of 64 frames of 2^18 bits at 1 % takes Bob some 41 MB, Alice 10; B blocks of L waves in flight B·L times that,
  * spread over the threads. Frames are recycled: a pass that starts overwrites what a closed frame has left; what is
  * secret of it is zeroised with the kernel.
  */

@@ -7,6 +7,7 @@ import { LeakLedger } from "../../src/security/ledger.js";
 import { type AutoInput, chooseMethod } from "../../src/stages/reconcile/auto.js";
 import { autoReconciler } from "../../src/stages/reconcile/auto-reconciler.js";
 import { fewTrips } from "../../src/stages/reconcile/cascade-frames.js";
+import { reconcilePair } from "../../src/stages/reconcile/pair.js";
 import type { Accounting } from "../../src/stages/reconcile/types.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 
@@ -161,6 +162,20 @@ describe("auto between two ends", () => {
     } finally {
       clock.mockRestore();
     }
+  });
+
+  it("in one process runs both ends in one thread, and says what it chose", async () => {
+    const executor = new InlineExecutor();
+    const ran = vi.spyOn(executor, "run");
+    const [long, noisy] = [BitString.zeros(2 ** 22), BitString.zeros(2 ** 22)];
+    for (let i = 0; i < long.length; i += 61) noisy.bytes[i >>> 3]! |= 1 << (i & 7);
+    const pair = { alice: long, bob: noisy, qber: 0.0164, method: "auto" } as const;
+    const result = await reconcilePair(executor, { ...pair, accounting: "pattern-public" });
+    expect(result).toMatchObject({ reconciled: true, choice: { method: "cascade", auto: { method: "cascade" } } });
+    expect(result.bob.bytes).toEqual(long.bytes);
+    expect(new Set(ran.mock.calls.map(([name]) => name))).toEqual(new Set(["cascadePair"]));
+    const oneWay = await reconcilePair(executor, { ...pair, alice: word, bob: other, accounting: "one-way" });
+    expect(oneWay).toMatchObject({ reconciled: true, choice: { auto: { method: "ldpc" } } });
   });
 
   it("stays with LDPC under one-way accounting and says why", async () => {

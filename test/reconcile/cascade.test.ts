@@ -71,9 +71,9 @@ describe("Cascade", () => {
   });
 
   it("starts a wave as another ends", async () => {
-    const { a, b, errors } = noisyPair(66 * 2 ** 18, 0.01, 17);
+    const { a, b, errors } = noisyPair(130 * 2 ** 18, 0.01, 17);
     const { atBob } = await reconcile(a, b, { qber: 0.01 });
-    expect(atBob.choice).toMatchObject({ lanes: 2, framesInFlight: 64 });
+    expect(atBob.choice).toMatchObject({ lanes: 2, framesInFlight: 128 });
     expect(atBob.errors).toBe(errors);
     expect(Buffer.compare(atBob.word.bytes, a.bytes)).toBe(0);
   });

@@ -11,6 +11,7 @@ import { QkdError } from "../../errors.js";
 import { entropy } from "../../security/index.js";
 import type { Executor } from "../../workers/executor.js";
 import { type AutoChoice, type Candidate, chooseMethod, coreSeconds, nameOf } from "./auto.js";
+import { bothOf } from "./both.js";
 import { cascadeReconciler } from "./cascade.js";
 import { fewTrips, lanesFor, planFrames, planWaves } from "./cascade-frames.js";
 import { ldpcReconciler } from "./ldpc.js";
@@ -100,6 +101,18 @@ export const autoReconciler: Reconciler = {
     const choice = { ...choose(context, word, options), mode: undefined, ...said, method: said.method };
     return withChoice("asBob", context, word, options, choice);
   },
+  async asBoth(contexts, words, options) {
+    const near = { ...options, roundTripSeconds: 0 };
+    const { alice } = contexts;
+    const choice = options.accounting === "one-way" ? oneWay : choose(alice, words.alice, near);
+    const { method, mode = options.mode } = choice as Chosen;
+    const began = performance.now();
+    const both = await bothOf(methods[method])(contexts, words, { ...near, mode });
+    const seconds = (performance.now() - began) / 1000;
+    learnFrom(alice, words.alice, { ...near, mode }, method, both.alice, seconds);
+    const told = (outcome: ReconcileOutcome) => ({ ...outcome, choice: { ...outcome.choice, auto: choice } });
+    return { alice: told(both.alice), bob: told(both.bob) };
+  },
 };
 
 const oneWay = { method: "ldpc", why: "one-way accounting excludes Cascade" } as const;
@@ -182,15 +195,26 @@ async function withChoice(
   const began = performance.now();
   const outcome = await methods[method][half](context, word, { ...options, mode });
   const seconds = (performance.now() - began) / 1000;
+  learnFrom(context, word, { ...options, mode }, method, outcome, seconds);
+  return { ...outcome, choice: { ...outcome.choice, auto } };
+}
+
+function learnFrom(
+  context: ReconcileContext,
+  word: BitString,
+  { qber, mode, roundTripSeconds = 0 }: ReconcileOptions,
+  method: Candidate["method"],
+  outcome: ReconcileOutcome,
+  seconds: number,
+): void {
   const { lanes: inFlight, framesInFlight } = outcome.choice;
   const wavesInFlight = typeof inFlight === "number" ? Math.max(1, inFlight) : 1;
   const lanes = outcome.frames > Number(framesInFlight) ? wavesInFlight : 1;
   const trips = method === "cascade" ? outcome.rounds / wavesInFlight : outcome.rounds + 1;
-  const core = coreSeconds(seconds, trips * (options.roundTripSeconds ?? 0), lanes);
+  const core = coreSeconds(seconds, trips * roundTripSeconds, lanes);
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
   if (word.length > 2 ** 18 && core > seconds / 4)
-    learn(context.executor, method === "ldpc" ? { method, mode } : { method }, word.length / core, options.qber);
-  return { ...outcome, choice: { ...outcome.choice, auto } };
+    learn(context.executor, method === "ldpc" ? { method, mode } : { method }, word.length / core, qber);
 }
 
 /** The first block, which builds codes and compiles, does not outweigh what was expected. */

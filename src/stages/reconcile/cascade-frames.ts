@@ -13,11 +13,11 @@ import type { ReconcileOptions } from "./types.js";
 
 const largestFrame = 2 ** 18;
 const smallBlock = 2 ** 16;
-const framesOfWave = 32;
-/** So many waves keep both ends busy; a short block in more of them would only have more messages. */
-const enoughLanes = 4;
-/** A wave's memory at Bob is some 21 MB at 1 %, 35 MB at 8 % (kernels/cascade.ts): this many bound it. */
-export const mostLanes = 16;
+const framesOfWave = 64;
+/** So many waves keep both ends busy; a block in more of them would only have more messages, each of which costs time. */
+const enoughLanes = 3;
+/** A wave's memory at Bob is some 41 MB at 1 %, 55 MB at 8 % (kernels/cascade.ts): this many bound it. */
+export const mostLanes = 8;
 /** Bits a second of one end's core at best, and the round trips of a wave: enough lanes to keep that core busy. */
 const coreSpeed = 400e6;
 export const roundTripsOfWave = 125;

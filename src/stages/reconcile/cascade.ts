@@ -1,6 +1,6 @@
 /**
  * Reconciliation by Cascade (KERNELS.md E), pattern-public accounting only (FORMULAS.md 5b): Bob's requests are free,
- * every bit that Alice sends counts: parities, wasted ones too, tags, revealed frames. A wave is up to 32 frames of at
+ * every bit that Alice sends counts: parities, wasted ones too, tags, revealed frames. A wave is up to 64 frames of at
  * most 2^18 bits that advance one step a message, in one thread from first to last; waves in flight take turns in the
  * order in which they were started, so that both ends compute at once and round trips are filled. A frame whose tag
  * differs gets a pass more under a fresh order and a fresh tag key; one that will not close is revealed and counted.

@@ -7,8 +7,9 @@ import { entropy, LeakLedger } from "../../security/index.js";
 import { countBits } from "../../security/ledger.js";
 import { tagsEqual, verificationTag } from "../../security/verification.js";
 import type { Executor } from "../../workers/executor.js";
+import { bothOf } from "./both.js";
 import { reconcilerOf } from "./index.js";
-import type { Accounting, Reconciler, ReconciliationMode } from "./types.js";
+import type { Accounting, ReconciliationMode } from "./types.js";
 
 export interface PairOptions {
   readonly alice: BitString;
@@ -62,8 +63,7 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
   const shared = { qber: Math.min(0.25, Math.max(0.001, qber)), mode, accounting, roundTripSeconds: 0 };
   const end = (role: "alice" | "bob") => ({ channel: channel[role], executor, ledger: ledgers[role], random });
   const contexts = { alice: end("alice"), bob: end("bob") };
-  const both = reconciler.asBoth ?? overChannel(reconciler);
-  const reconciling = both(contexts, { alice, bob }, shared);
+  const reconciling = bothOf(reconciler)(contexts, { alice, bob }, shared);
   // What the result tells of the words as they came is computed here while the workers compute.
   reconciling.catch(() => undefined);
   const key = random(tagBits / 8);
@@ -96,16 +96,6 @@ export async function reconcilePair(executor: Executor, options: PairOptions): P
     choice: atBob.choice,
     alice: atAlice.word,
     bob: atBob.word,
-  };
-}
-
-function overChannel(reconciler: Reconciler): NonNullable<Reconciler["asBoth"]> {
-  return async (contexts, words, options) => {
-    const [alice, bob] = await Promise.all([
-      reconciler.asAlice(contexts.alice, words.alice, options),
-      reconciler.asBob(contexts.bob, words.bob, options),
-    ]);
-    return { alice, bob };
   };
 }
 
