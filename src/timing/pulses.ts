@@ -155,7 +155,7 @@ async function shiftInReach(
     const next = last + low + prepared;
     await record.reaches(next);
     ended = record.pulses < next;
-    const high = Math.min(reach - first, record.pulses - (ended ? first : last));
+    const high = Math.min(reach - first, record.pulses - 1 - (ended ? first : last));
     const found = await shiftOf(seen, record, link, { low, high, guess, lags: reach + 1 });
     if (found) return found;
     low = high + 1;
