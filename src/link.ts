@@ -67,7 +67,7 @@ const end = z.strictObject({
 const intensity = z.strictObject({
   name: z.string().min(1).describe("name in reports"),
   mean: z.number().min(0).describe("mean photon number of a pulse"),
-  probability: probability.describe("probability that the source chooses it"),
+  probability: z.number().gt(0).max(1).describe("probability that the source chooses it; 1 where it is the only one"),
 });
 
 const simulation = z

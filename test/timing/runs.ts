@@ -49,7 +49,7 @@ export function singlePhoton(simulation: Settings): Link {
     version: 1,
     name: "timing-single-photon",
     protocol: "bb84-single-photon",
-    source: { pulsePeriodPs: 250_000, intensities: [{ name: "photon", mean: 0.5, probability: 0.999 }] },
+    source: { pulsePeriodPs: 250_000, intensities: [{ name: "photon", mean: 0.5, probability: 1 }] },
     bob: { detectors, deadTimePs: 600_000 },
     window: { halfWidthPs: 1000 },
     simulation: { lossDb: 4, ...simulation },
