@@ -4,7 +4,7 @@
  */
 import { countDifferent } from "../../bits.js";
 import { QkdError } from "../../errors.js";
-import type { CascadePair } from "../../kernels/cascade.js";
+import type { CascadePair } from "../../kernels/cascade-ends.js";
 import { systemRandom } from "../../random.js";
 import { type BlockFrames, mainPasses, mostPasses, revealBelow, type Spent, tagBits } from "./cascade-block.js";
 import { cascadeParameters, passLevel } from "./cascade-frames.js";
