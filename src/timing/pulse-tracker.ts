@@ -363,19 +363,25 @@ export class PulseTracker {
       const drift = seen.state.drift + seen.state.rate * (seen.at - seen.state.at) + seen.drift;
       filter.seeDrift(drift - filter.state.drift, seen.driftVariance);
     }
+    // Not where light came back: what is seen first there is half noise.
+    this.noted(seen);
     this.corrected(seen);
   }
 
-  /** The line that detections are numbered by takes over what the filter knows. */
-  private corrected(seen: Measured): void {
-    const { clock, firstClock, filter } = this;
-    // Where the detections say a pulse is, against the first clock.
+  /** For the report: where the detections say a pulse is, against the first clock. */
+  private noted(seen: Measured): void {
+    const { clock, firstClock } = this;
     const k = (seen.at - clock.fraction) / clock.period;
     const relative = clock.pulse - firstClock.pulse + k;
     const now = Number(clock.time - firstClock.time) + clock.fraction - firstClock.fraction;
     const delta = now + k * clock.period + offsetAt(seen.state, seen.at) + seen.offset - relative * firstClock.period;
     this.track.push({ pulse: relative, offsetPs: delta, weight: seen.counted, stretch: this.stretch });
     thin(this.track);
+  }
+
+  /** The line that detections are numbered by takes over what the filter knows. */
+  private corrected(seen: Measured): void {
+    const { clock, filter } = this;
     const { offset, drift } = filter.fold();
     clock.fraction += offset - drift * (seen.at - clock.fraction);
     clock.period *= 1 + drift;
