@@ -29,6 +29,8 @@ const pulses = smallDecoy(
 /** Bob's first event is a third of a second after the first pulse: what Alice has by then tells which one. */
 const late = { ...pulses, simulation: { ...pulses.simulation, offsetPs: -300_000_000_000 } };
 const follow = { idleSeconds: 0.5 };
+/** Processes start, compute and die at a speed of their own while the writer waits. */
+const patience = "3";
 
 /** The finished dumps and what they give. */
 const finished = (input: LinkInput, seconds: number) => {
@@ -88,7 +90,7 @@ describe("stopped and started again", () => {
     const link = new GrowingLink(whole);
     const { alice, bob, out } = link;
     const args = ["--link", linkFile(whole), "--alice", alice, "--bob", bob, "--out", out, "--workers", "1"];
-    const run = new EndProcess("distill", [...args, "--follow", "0.5"]);
+    const run = new EndProcess("distill", [...args, "--follow", patience]);
     const first = run.start();
     await link.write({ alice: 0.93, bob: 0.93 });
     await link.keys(2, first);
@@ -109,7 +111,7 @@ describe("stopped and started again", () => {
 
   test("two processes, Bob's killed: all blocks, once, at both ends", async () => {
     const link = new GrowingLink(await wholes.pulses.link);
-    const extra = ["--follow", "0.5"];
+    const extra = ["--follow", patience];
     const pair = await pairOf(link, randomBytes(1 << 16), { extra: { alice: extra, bob: extra } });
     try {
       const running = Promise.race([pair.alice.start(), pair.bob.start()]);
