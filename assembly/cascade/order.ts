@@ -2,6 +2,8 @@
 // amount, transpose 64 × 64 bits}, then shuffle words. The tables are public and made by the host:
 // d_r[i] = s << 6 | rotation: place i takes word s; e_r[s] = i << 6 | rotation, the inverse; the last round has no rotation.
 
+import { swapped, zipHigh, zipLow } from "../vectors";
+
 @unmanaged
 export class Order {
   /** 0 identity, 1 words shuffled and transposed, 2 table: e0[x] is x's place, d0 the inverse. */
@@ -135,40 +137,30 @@ function high(x: v128, y: v128): v128 {
 @inline
 function transposeBlocks(out: usize, even: v128, odd: v128, even4: v128, odd4: v128): void {
   const by4 = i64x2.splat(0x0f0f0f0f0f0f0f0f);
-  let swap = v128.and(v128.xor(i64x2.shr_u(even, 4), even4), by4);
+  let swap = swapped(even, even4, 4, by4);
   even = v128.xor(even, i64x2.shl(swap, 4));
   even4 = v128.xor(even4, swap);
-  swap = v128.and(v128.xor(i64x2.shr_u(odd, 4), odd4), by4);
+  swap = swapped(odd, odd4, 4, by4);
   odd = v128.xor(odd, i64x2.shl(swap, 4));
   odd4 = v128.xor(odd4, swap);
   const by1 = i64x2.splat(0x5555555555555555);
-  swap = v128.and(v128.xor(i64x2.shr_u(even, 1), odd), by1);
+  swap = swapped(even, odd, 1, by1);
   even = v128.xor(even, i64x2.shl(swap, 1));
   odd = v128.xor(odd, swap);
-  swap = v128.and(v128.xor(i64x2.shr_u(even4, 1), odd4), by1);
+  swap = swapped(even4, odd4, 1, by1);
   even4 = v128.xor(even4, i64x2.shl(swap, 1));
   odd4 = v128.xor(odd4, swap);
   const by2 = i64x2.splat(0x3333333333333333);
   let first = low(even, odd);
   let second = high(even, odd);
-  swap = v128.and(v128.xor(i64x2.shr_u(first, 2), second), by2);
+  swap = swapped(first, second, 2, by2);
   v128.store(out, v128.xor(first, i64x2.shl(swap, 2)));
   v128.store(out, v128.xor(second, swap), 16);
   first = low(even4, odd4);
   second = high(even4, odd4);
-  swap = v128.and(v128.xor(i64x2.shr_u(first, 2), second), by2);
+  swap = swapped(first, second, 2, by2);
   v128.store(out, v128.xor(first, i64x2.shl(swap, 2)), 32);
   v128.store(out, v128.xor(second, swap), 48);
-}
-
-@inline
-function lowBytes(x: v128, y: v128): v128 {
-  return i8x16.shuffle(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-
-@inline
-function highBytes(x: v128, y: v128): v128 {
-  return i8x16.shuffle(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
 /** Byte b of group a's row r to byte a of row 8·b + r. */
@@ -177,27 +169,27 @@ function collectBytes(to: usize): void {
     const at = eights + pair;
     const g0 = v128.load(at), g1 = v128.load(at, 64), g2 = v128.load(at, 128), g3 = v128.load(at, 192);
     const g4 = v128.load(at, 256), g5 = v128.load(at, 320), g6 = v128.load(at, 384), g7 = v128.load(at, 448);
-    collectRow(to + pair, lowBytes(g0, g4), lowBytes(g1, g5), lowBytes(g2, g6), lowBytes(g3, g7));
-    collectRow(to + pair + 8, highBytes(g0, g4), highBytes(g1, g5), highBytes(g2, g6), highBytes(g3, g7));
+    collectRow(to + pair, zipLow(g0, g4), zipLow(g1, g5), zipLow(g2, g6), zipLow(g3, g7));
+    collectRow(to + pair + 8, zipHigh(g0, g4), zipHigh(g1, g5), zipHigh(g2, g6), zipHigh(g3, g7));
   }
 }
 
 @inline
 function collectRow(to: usize, by04: v128, by15: v128, by26: v128, by37: v128): void {
-  let evens = lowBytes(by04, by26);
-  let odds = lowBytes(by15, by37);
-  let both = lowBytes(evens, odds);
+  let evens = zipLow(by04, by26);
+  let odds = zipLow(by15, by37);
+  let both = zipLow(evens, odds);
   v128.store64_lane(to, both, 0);
   v128.store64_lane(to, both, 1, 64);
-  both = highBytes(evens, odds);
+  both = zipHigh(evens, odds);
   v128.store64_lane(to, both, 0, 128);
   v128.store64_lane(to, both, 1, 192);
-  evens = highBytes(by04, by26);
-  odds = highBytes(by15, by37);
-  both = lowBytes(evens, odds);
+  evens = zipHigh(by04, by26);
+  odds = zipHigh(by15, by37);
+  both = zipLow(evens, odds);
   v128.store64_lane(to, both, 0, 256);
   v128.store64_lane(to, both, 1, 320);
-  both = highBytes(evens, odds);
+  both = zipHigh(evens, odds);
   v128.store64_lane(to, both, 0, 384);
   v128.store64_lane(to, both, 1, 448);
 }

@@ -1,12 +1,7 @@
 // Transposes: 8 × 8 bits across eight vectors, 16 × 16 bytes, and the two combined for 128 rows of 16 bytes.
 // Cost: 72 operations for 8 vectors of bits, 64 shuffles for 16 vectors of bytes.
 
-/** What two registers swap: bits `shift` up in a against bits in b, where mask is set. */
-// @ts-ignore: decorator
-@inline
-function swapped(a: v128, b: v128, shift: i32, mask: v128): v128 {
-  return v128.and(v128.xor(i64x2.shr_u(a, shift), b), mask);
-}
+import { swapped, zipHigh, zipLow } from "../vectors";
 
 /**
  * Byte B of vector i holds bits j; afterwards byte B of vector j holds bits i: eight vectors at `from`, `fromStep` bytes
@@ -33,18 +28,6 @@ export function transposeBits(to: usize, toStep: usize, from: usize, fromStep: u
   t = swapped(r2, r3, 1, m1); v128.store(to + 3 * toStep, v128.xor(r3, t)); v128.store(to + 2 * toStep, v128.xor(r2, i64x2.shl(t, 1)));
   t = swapped(r4, r5, 1, m1); v128.store(to + 5 * toStep, v128.xor(r5, t)); v128.store(to + 4 * toStep, v128.xor(r4, i64x2.shl(t, 1)));
   t = swapped(r6, r7, 1, m1); v128.store(to + 7 * toStep, v128.xor(r7, t)); v128.store(to + 6 * toStep, v128.xor(r6, i64x2.shl(t, 1)));
-}
-
-// @ts-ignore: decorator
-@inline
-function zipLow(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-
-// @ts-ignore: decorator
-@inline
-function zipHigh(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
 // @ts-ignore: decorator

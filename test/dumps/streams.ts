@@ -1,7 +1,7 @@
 /** Detection times with known faults, and what inspect's figures say of them. */
+import { newInfo } from "../../src/dumps/dump.js";
 import { Collector } from "../../src/dumps/figures/collector.js";
 import { type Figures, figuresOf } from "../../src/dumps/figures/figures.js";
-import type { DumpInfo } from "../../src/dumps/types.js";
 
 /** Uniform in (0, 1), the same for the same seed. */
 export function chance(seed: number): () => number {
@@ -51,18 +51,7 @@ export function clicks(detector: Detector, random: () => number): number[] {
   return times;
 }
 
-export const noInfo: DumpInfo = {
-  format: "ptu",
-  file: "x",
-  resolutionPs: 1,
-  records: 0,
-  overflowRecords: 0,
-  overflowPeriods: 0,
-  badRecords: 0,
-  missedEvents: 0,
-  dummyRecords: 0,
-  warnings: [],
-};
+export const noInfo = newInfo("ptu", "x", 1);
 
 /** @param channels times by code; each batch has a base of its own, far beyond 2^53 */
 export function collected(channels: Readonly<Record<number, readonly number[]>>, batch = 10_000, info = noInfo) {
