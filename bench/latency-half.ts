@@ -1,4 +1,4 @@
-/** One end of a reconciliation over a connection, in Alice's thread or in Bob's. */
+/** One end of reconciliations over a connection, in Alice's thread or in Bob's: blocks one after the other, some at once. */
 import { z } from "zod";
 import { BitString, xorBits } from "../bits.js";
 import type { Connection } from "../channel/connection.js";
@@ -10,9 +10,14 @@ import { type Executor, PoolExecutor } from "../workers/executor.js";
 import { fill, generator } from "./harness.js";
 
 export interface Run {
+  /** Of the first block; the others follow. */
   readonly channel: number;
+  readonly blocks: number;
+  /** At once, as a session has them. */
+  readonly inFlight: number;
   readonly method: "ldpc" | "cascade" | "auto";
   readonly mode: ReconciliationMode;
+  /** Of a block. */
   readonly bits: number;
   readonly qber: number;
   readonly seed: number;
@@ -38,10 +43,11 @@ export function wordsOf({ bits, qber, seed }: Run): { alice: BitString; bob: Bit
   return known;
 }
 
-export interface Half extends ReconcileOutcome {
+/** Of all blocks; the choice is the last one's. */
+export interface Half extends Pick<ReconcileOutcome, "rounds" | "choice"> {
   readonly leaked: number;
   readonly roundTripSeconds: number;
-  /** Of the reconciliation alone. */
+  /** Of the reconciliations alone. */
   readonly seconds: number;
 }
 
@@ -52,25 +58,35 @@ export async function reconcileHalf(
   word: BitString,
   run: Run,
 ): Promise<Half> {
-  const channel = connection.channel(run.channel);
-  const ledger = new LeakLedger();
   let roundTripSeconds = Number.POSITIVE_INFINITY;
+  const first = connection.channel(run.channel);
   for (let i = 0; i < echoes; i++) {
     const began = performance.now();
-    if (half === "asAlice") await channel.send("echo", {});
-    await channel.receive("echo", echo);
-    if (half === "asBob") await channel.send("echo", {});
+    if (half === "asAlice") await first.send("echo", {});
+    await first.receive("echo", echo);
+    if (half === "asBob") await first.send("echo", {});
     else roundTripSeconds = Math.min(roundTripSeconds, (performance.now() - began) / 1000);
   }
   const { method, mode } = run;
-  const reconciliation = { method, mode, accounting: "pattern-public" } as const;
+  const reconciler = reconcilerOf({ reconciliation: { method, mode, accounting: "pattern-public" } });
+  const options = { qber: run.qber, mode, accounting: "pattern-public" } as const;
+  const known = { ...options, ...(half === "asAlice" ? { roundTripSeconds } : {}) };
+  const channels = Array.from({ length: run.blocks }, (_, i) => run.channel + i);
+  const waiting = channels.values();
+  const outcomes: ReconcileOutcome[] = [];
+  let leaked = 0;
   const began = performance.now();
-  const outcome = await reconcilerOf({ reconciliation })[half](
-    { channel, executor, ledger, random: systemRandom },
-    word,
-    { qber: run.qber, mode, accounting: "pattern-public", ...(half === "asAlice" ? { roundTripSeconds } : {}) },
-  );
+  const line = async () => {
+    for (const number of waiting) {
+      const channel = number === run.channel ? first : connection.channel(number);
+      const ledger = new LeakLedger();
+      outcomes.push(await reconciler[half]({ channel, executor, ledger, random: systemRandom }, word, known));
+      leaked += ledger.total;
+      connection.finish(number);
+    }
+  };
+  await Promise.all(Array.from({ length: run.inFlight }, line));
   const seconds = (performance.now() - began) / 1000;
-  connection.finish(run.channel);
-  return { ...outcome, leaked: ledger.total, roundTripSeconds, seconds };
+  const rounds = outcomes.reduce((sum, one) => sum + one.rounds, 0);
+  return { rounds, choice: outcomes.at(-1)!.choice, leaked, roundTripSeconds, seconds };
 }

@@ -22,9 +22,7 @@ if (start.what === "way") {
     const connection = new Connection(stream);
     connection.trust();
     port.on("message", (run: Run) => {
-      void reconcileHalf("asBob", connection, executor, wordsOf(run).bob, run).then(({ word: _, ...outcome }) =>
-        port.postMessage(outcome),
-      );
+      void reconcileHalf("asBob", connection, executor, wordsOf(run).bob, run).then((half) => port.postMessage(half));
     });
     await connection.ended;
     stop.abort();

@@ -1,8 +1,8 @@
 /**
  * Reconciliation over a way that is slow: the ends in two threads with a worker each, connected by TCP through a forwarder
- * in a third. Cascade, LDPC in two modes and `auto` take turns at each round trip. Beside Cascade's rate stands what KERNELS.md E
- * expects, D/(R·RTT) or, where that is less, what the ends do at no delay; beside each, the secret bits that are left a
- * second, 1 − h(Q) less what was disclosed.
+ * in a third, with blocks in flight as a session has them. Cascade, LDPC in two modes and `auto` take turns at each round
+ * trip. Beside Cascade's rate stands what KERNELS.md E expects, D/(R·RTT) or, where that is less, what the ends do at no
+ * delay; beside each, the secret bits that are left a second, 1 − h(Q) less what was disclosed.
  */
 
 import { once } from "node:events";
@@ -17,7 +17,10 @@ import { type BenchOptions, type Case, Elapsed, measure, quantile } from "./harn
 import { createEngineExecutor, type Half, type Run, reconcileHalf, wordsOf } from "./latency-half.js";
 import type { Start } from "./latency-thread.js";
 
-const bits = 2 ** 25;
+/** Of a block. */
+const bits = 2 ** 23;
+const blocks = 8;
+const inFlight = 4;
 const qber = 0.01;
 const roundTrips = [0, 1, 5, 20, 100];
 const ways = [
@@ -41,13 +44,13 @@ export async function latency({ seconds, seed }: BenchOptions): Promise<BenchRow
 
 function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Executor, seed: number): Case {
   const { method, mode } = how;
-  const parameters: Record<string, unknown> = { bits, qber, method, mode, delayMs: ms };
-  const run = { ...how, bits, qber, seed };
+  const parameters: Record<string, unknown> = { bits, blocks, inFlight, qber, method, mode, delayMs: ms };
+  const run = { ...how, bits, blocks, inFlight, qber, seed };
   const secretRates: number[] = [];
   return {
     name: `reconcile ${method}${method === "ldpc" ? ` ${mode}` : ""}, ${ms} ms round trip`,
     unit: "Mbit/s",
-    work: bits / 1e6,
+    work: (blocks * bits) / 1e6,
     workers: 2,
     parameters,
     async before() {
@@ -56,7 +59,7 @@ function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Exec
     async run() {
       const outcome = await way.reconcile(executor, run);
       const { rounds, choice, leaked, roundTripSeconds, seconds } = outcome;
-      secretRates.push((bits * (1 - entropy(qber)) - leaked) / seconds / 1e6);
+      secretRates.push((blocks * bits * (1 - entropy(qber)) - leaked) / seconds / 1e6);
       const secretMbitPerSecond = quantile(secretRates, 0.5);
       const { auto, lanes, framesInFlight, frameBits } = choice;
       Object.assign(parameters, { rounds, leaked, roundTripSeconds, secretMbitPerSecond });
@@ -77,8 +80,8 @@ function besideModel(rows: BenchRow[]): BenchRow[] {
     > & { method: string };
     const more: Record<string, number> = {};
     if (method === "cascade") {
-      const waves = Math.ceil(bits / (frameBits! * (framesInFlight! / lanes!)));
-      const carried = (framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
+      const waves = blocks * Math.ceil(bits / (frameBits! * (framesInFlight! / lanes!)));
+      const carried = (inFlight * framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
       more.model = Math.min(at(0, "cascade")[0]!.median, carried);
       more.overModel = row.median / more.model;
     }
@@ -115,9 +118,10 @@ class Way {
   }
 
   async reconcile(executor: Executor, described: Omit<Run, "channel">): Promise<Half> {
-    const run: Run = { ...described, channel: this.channel++ };
+    const run: Run = { ...described, channel: this.channel };
     this.bob.postMessage(run);
     const theirs = once(this.bob, "message");
+    this.channel += run.blocks;
     const mine = await reconcileHalf("asAlice", this.connection, executor, wordsOf(run).alice, run);
     const [bob] = (await theirs) as [Half];
     return { ...mine, rounds: bob.rounds, choice: { ...bob.choice, auto: mine.choice.auto } };

@@ -6,26 +6,16 @@ import { runJob } from "./run.js";
 
 const wasm = new WasmInstance();
 
-export default function work(calls: readonly JobCall[]): unknown {
-  const done = calls.map((call) => runJob(wasm, call));
-  const answers = done.map(({ answer }) => answer);
-  return move(
-    new Moved(
-      answers,
-      done.flatMap(({ transfer }) => transfer),
-    ) as never,
-  );
+export default function work(call: JobCall): unknown {
+  return move(new Moved(runJob(wasm, call)) as never);
 }
 
 class Moved {
-  constructor(
-    private readonly answers: readonly JobAnswer[],
-    private readonly transfer: readonly ArrayBuffer[],
-  ) {}
+  constructor(private readonly done: ReturnType<typeof runJob>) {}
   get [transferableSymbol](): readonly ArrayBuffer[] {
-    return this.transfer;
+    return this.done.transfer;
   }
-  get [valueSymbol](): readonly JobAnswer[] {
-    return this.answers;
+  get [valueSymbol](): JobAnswer {
+    return this.done.answer;
   }
 }

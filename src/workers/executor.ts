@@ -10,7 +10,7 @@ import { BufferPool } from "./buffers.js";
 import type { JobAnswer, JobCall } from "./job.js";
 import type { JobInput, JobName, JobOutput } from "./jobs.js";
 import { runJob } from "./run.js";
-import { closing, PinnedThread, Threads } from "./threads.js";
+import { closing, Threads } from "./threads.js";
 
 export interface RunOptions {
   /** Buffers of the input that move to the worker (not copied, unusable here afterwards). */
@@ -97,7 +97,7 @@ export class PoolExecutor extends TrackedExecutor {
   override readonly workers: number;
   private readonly pool: Threads;
   /** Threads for lanes, made when first used: Piscina gives a job to any of its threads, so each has one. */
-  private readonly pinned: PinnedThread[] = [];
+  private readonly pinned: Threads[] = [];
 
   constructor(workers: number | "auto" = "auto") {
     super();
@@ -111,9 +111,9 @@ export class PoolExecutor extends TrackedExecutor {
   }
 
   protected override async submit(call: JobCall, transfer: readonly ArrayBuffer[], lane?: number): Promise<JobAnswer> {
-    if (lane === undefined) return (await this.pool.run([call], transfer))[0]!;
+    if (lane === undefined) return this.pool.run(call, transfer);
     const thread = lane % this.workers;
-    this.pinned[thread] ??= new PinnedThread();
+    this.pinned[thread] ??= new Threads(1);
     return this.pinned[thread].run(call, transfer);
   }
 

@@ -2,8 +2,8 @@
  * `method: auto`: Alice chooses LDPC or Cascade for each block by what she expects of both (auto.ts) and says so; Bob
  * follows. Where the link's mode is `auto` too, so is LDPC's. The round trip is what blocks before have seen: Cascade has
  * so many of them that it knows. The first block has what the session's start took, which includes writing to the disk,
- * and LDPC learns nothing: where a shorter one would change the choice, she asks for echoes first, now and then. Her expectation starts from what was measured here (README, figures) and follows what this
- * process measures.
+ * and LDPC learns nothing: where a shorter one would change the choice, she asks for echoes first, now and then. Her
+ * expectation starts from what was measured here (README, figures) and follows what this process measures.
  */
 import { z } from "zod";
 import type { BitString } from "../../bits.js";
@@ -14,6 +14,7 @@ import { type AutoChoice, type Candidate, chooseMethod, coreSeconds, nameOf } fr
 import { bothOf } from "./both.js";
 import { cascadeReconciler } from "./cascade.js";
 import { fewTrips, lanesFor, planFrames, planWaves } from "./cascade-frames.js";
+import { othersInWork, whileInWork } from "./in-work.js";
 import { ldpcReconciler } from "./ldpc.js";
 import { roundTripIs, roundTripSeen } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler, ReconciliationMode } from "./types.js";
@@ -82,13 +83,14 @@ const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
 const measured = new WeakMap<Executor, Map<string, number>>();
 
 export const autoReconciler: Reconciler = {
-  async asAlice(context, word, options) {
-    if (options.accounting === "one-way") return withChoice("asAlice", context, word, options, oneWay);
-    const choice = await decide(context, word, options);
-    const { method, mode, roundTripSeconds = 0 } = choice;
-    await context.channel.send("reconcile-method", method === "ldpc" ? { method, mode } : { method });
-    return withChoice("asAlice", context, word, { ...options, roundTripSeconds }, choice);
-  },
+  asAlice: (context, word, options) =>
+    whileInWork(context, async () => {
+      if (options.accounting === "one-way") return withChoice("asAlice", context, word, options, oneWay);
+      const choice = await decide(context, word, options);
+      const { method, mode, roundTripSeconds = 0 } = choice;
+      await context.channel.send("reconcile-method", method === "ldpc" ? { method, mode } : { method });
+      return withChoice("asAlice", context, word, { ...options, roundTripSeconds }, choice);
+    }),
   async asBob(context, word, options) {
     if (options.accounting === "one-way") return withChoice("asBob", context, word, options, oneWay);
     const next = () => context.channel.receive("reconcile-method", methodSchema);
@@ -151,7 +153,9 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
     roundTrips: cycles * between(expected.roundTrips, qber),
     lanes,
   });
-  const lanes = lanesFor({ roundTripSeconds });
+  const otherBlocks = othersInWork(context);
+  const lanes = lanesFor(word.length, { roundTripSeconds }, otherBlocks);
+  const few = fewTrips(word.length, { ...options, roundTripSeconds: roundTripSeconds / (1 + otherBlocks) });
   const waves = Math.max(1, planWaves(planFrames(word.length).words.length, lanes).length);
   const { workers } = context.executor;
   return chooseMethod({
@@ -160,10 +164,11 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
     roundTripSeconds,
     sourceSeconds,
     bits: word.length,
+    otherBlocks,
     yieldPerBit: 1 - entropy(Math.min(0.5, qber)),
     candidates: [
       candidate(
-        fewTrips(word.length, options) ? cascadeFewExpected : cascadeExpected,
+        few ? cascadeFewExpected : cascadeExpected,
         { method: "cascade" },
         { cycles: Math.ceil(waves / lanes), lanes: overlapping(waves, lanes) },
       ),
@@ -208,12 +213,13 @@ function learnFrom(
   seconds: number,
 ): void {
   const { lanes: inFlight, framesInFlight } = outcome.choice;
+  const otherBlocks = othersInWork(context);
   const wavesInFlight = typeof inFlight === "number" ? Math.max(1, inFlight) : 1;
   const lanes = outcome.frames > Number(framesInFlight) ? wavesInFlight : 1;
   const trips = method === "cascade" ? outcome.rounds / wavesInFlight : outcome.rounds + 1;
-  const core = coreSeconds(seconds, trips * roundTripSeconds, lanes);
+  const core = coreSeconds(seconds, trips * roundTripSeconds, lanes, otherBlocks);
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
-  if (word.length > 2 ** 18 && core > seconds / 4)
+  if (word.length > 2 ** 18 && core * (1 + otherBlocks) > seconds / 4)
     learn(context.executor, method === "ldpc" ? { method, mode } : { method }, word.length / core, qber);
 }
 

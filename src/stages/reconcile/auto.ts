@@ -1,7 +1,8 @@
 /**
  * Chooses the method for the next block, and LDPC's mode where the link leaves it open: most secret bits a second. A
- * block of n bits takes max(C, W + C/L) seconds: C of the slower end's core, W waiting for answers, L turns that overlap
- * (Cascade's lanes, where waves follow each other; KERNELS.md E: D bits in flight and R round trips carry D/(R·RTT)).
+ * block of n bits takes max(C, (W + C/L)/B) seconds: C of the slower end's core, W waiting for answers, L turns that
+ * overlap (Cascade's lanes, where waves follow each other), B blocks in work at once (KERNELS.md E: D bits in flight and
+ * R round trips carry D/(R·RTT)).
  * What is left of a bit is yield − f·h(Q). Where the source takes longer to fill a block, its time counts, and the least
  * leak wins. The accounting is given, never chosen: one-way leaves LDPC alone.
  */
@@ -26,6 +27,8 @@ export interface AutoInput {
   readonly accounting: Accounting;
   readonly roundTripSeconds: number;
   readonly bits: number;
+  /** In work besides this one. */
+  readonly otherBlocks?: number;
   /** In so many seconds the link fills a block; 0 where it is faster than the ends. */
   readonly sourceSeconds?: number;
   /** Secret bits a sifted bit before leakage (1 − h(φ) at most), under this accounting. */
@@ -70,10 +73,10 @@ function keepsUp(input: AutoInput, candidate: Candidate): boolean {
   return (input.sourceSeconds ?? 0) > 0 && blockSeconds(input, candidate) <= input.sourceSeconds!;
 }
 
-function blockSeconds({ roundTripSeconds, bits }: AutoInput, candidate: Candidate): number {
+function blockSeconds({ roundTripSeconds, bits, otherBlocks = 0 }: AutoInput, candidate: Candidate): number {
   const { bitsPerSecond, roundTrips, lanes = 1 } = candidate;
   const core = bits / bitsPerSecond;
-  return Math.max(core, roundTrips * roundTripSeconds + core / lanes);
+  return Math.max(core, (roundTrips * roundTripSeconds + core / lanes) / (1 + otherBlocks));
 }
 
 function secretRate(input: AutoInput, candidate: Candidate): number {
@@ -83,7 +86,7 @@ function secretRate(input: AutoInput, candidate: Candidate): number {
   return seconds > 0 ? (bits / seconds) * Math.max(0, yieldPerBit - efficiency * entropy(qber)) : 0;
 }
 
-/** Core seconds of a block that took so long; the inverse of the above. */
-export function coreSeconds(seconds: number, waiting: number, lanes: number): number {
-  return Math.min(seconds, (seconds - waiting) * lanes);
+/** Core seconds of a block that took so long from begin to end; the inverse of the above. */
+export function coreSeconds(seconds: number, waiting: number, lanes: number, otherBlocks = 0): number {
+  return Math.min(seconds / (1 + otherBlocks), (seconds - waiting) * lanes);
 }

@@ -39,10 +39,19 @@ export function planFrames(bits: number): FramePlan {
   return { bits, words: words.reverse() };
 }
 
-/** Waves that take turns: one more than wait for the other end, which computes while this one does. */
-export function lanesFor({ roundTripSeconds = 0 }: Pick<ReconcileOptions, "roundTripSeconds">): number {
+/**
+ * Waves of a block that take turns: one more than wait for the other end, which computes while this one does. Other
+ * blocks keep the ends busy as well, and a block in fewer waves has fewer messages.
+ */
+export function lanesFor(
+  bits: number,
+  { roundTripSeconds = 0 }: Pick<ReconcileOptions, "roundTripSeconds">,
+  others = 0,
+): number {
   const waiting = (coreSpeed * roundTripsOfWave * roundTripSeconds) / (framesOfWave * largestFrame);
-  return Math.min(mostLanes, 2 + Math.floor(waiting));
+  const wanted = Math.min(mostLanes, 2 + Math.floor(waiting)) - others;
+  const inWhole = Math.ceil(bits / (framesOfWave * largestFrame));
+  return Math.max(1, Math.min(wanted, Math.max(enoughLanes - others, inWhole)));
 }
 
 /** Numbers of the frames that advance together, one step a message. */

@@ -4,20 +4,12 @@
  */
 import type { z } from "zod";
 import { QkdError } from "../../errors.js";
-import type { Executor } from "../../workers/executor.js";
 import type { JobInput, JobName, JobOutput } from "../../workers/jobs.js";
 import type { Pace, Side } from "./cascade-block.js";
 import type { Answer, Ask } from "./cascade-messages.js";
 import type { ReconcileContext } from "./types.js";
 
 let blocks = 0;
-const inWork = new WeakMap<Executor, number>();
-
-/** Blocks of Cascade that this end, or both ends, have in work. */
-export function blocksInWork(executor: Executor): number {
-  return inWork.get(executor) ?? 0;
-}
-
 /** The next block's waves start in another thread. */
 export class BlockLanes {
   private readonly block = blocks++;
@@ -30,9 +22,7 @@ export class BlockLanes {
     private readonly side: Side,
     private readonly seed: Uint32Array,
     private readonly pace: Pace,
-  ) {
-    this.countBlocks(1);
-  }
+  ) {}
 
   /** @param words shared with the wave's thread, which zeroises them */
   open(wave: number, words: readonly Uint8Array[]): Promise<{ ask?: Ask }> {
@@ -48,15 +38,9 @@ export class BlockLanes {
   /** Wipes what threads hold of the block. One that has died holds nothing; a closed executor has wiped it. */
   async close(): Promise<void> {
     this.ended = true;
-    this.countBlocks(-1);
     const { executor } = this.context;
     const { block } = this;
     await Promise.allSettled([...this.used].map((lane) => executor.run("cascadeClose", { block }, { lane })));
-  }
-
-  private countBlocks(more: number): void {
-    const { executor } = this.context;
-    inWork.set(executor, blocksInWork(executor) + more);
   }
 
   private run<N extends JobName>(name: N, wave: number, input: JobInput<N>): Promise<JobOutput<N>> {

@@ -21,8 +21,9 @@ import {
   planFrames,
   planWaves,
 } from "./cascade-frames.js";
-import { BlockLanes, blocksInWork, Turns } from "./cascade-lanes.js";
+import { BlockLanes, Turns } from "./cascade-lanes.js";
 import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-messages.js";
+import { othersInWork, whileInWork } from "./in-work.js";
 import { roundTripIs, roundTripSeen } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
@@ -43,20 +44,20 @@ interface Block {
 }
 
 export const cascadeReconciler: Reconciler = {
-  asAlice: async (context, word, options) => {
-    // Other blocks keep the ends busy as lanes do, and have fewer messages.
-    const others = blocksInWork(context.executor);
-    const roundTripSeconds = roundTripSeen(context)?.seconds ?? options.roundTripSeconds;
-    const known = { ...options, ...(roundTripSeconds === undefined ? {} : { roundTripSeconds }) };
-    const lanes = Math.max(1, lanesFor(known) - others);
-    const few = fewTrips(word.length, { ...known, roundTripSeconds: (known.roundTripSeconds ?? 0) / (1 + others) });
-    const own = { seed: context.random(16), lanes, few };
-    checkAccounting(options);
-    // Bob deals while she does.
-    await context.channel.send("cascade-open", { bits: word.length, ...own });
-    const block = open(context, word, options, "alice", own);
-    return withBlock(block, () => asAlice(context, word, block));
-  },
+  asAlice: (context, word, options) =>
+    whileInWork(context, async () => {
+      const others = othersInWork(context);
+      const roundTripSeconds = roundTripSeen(context)?.seconds ?? options.roundTripSeconds;
+      const known = { ...options, ...(roundTripSeconds === undefined ? {} : { roundTripSeconds }) };
+      const lanes = lanesFor(word.length, known, others);
+      const few = fewTrips(word.length, { ...known, roundTripSeconds: (known.roundTripSeconds ?? 0) / (1 + others) });
+      const own = { seed: context.random(16), lanes, few };
+      checkAccounting(options);
+      // Bob deals while she does.
+      await context.channel.send("cascade-open", { bits: word.length, ...own });
+      const block = open(context, word, options, "alice", own);
+      return withBlock(block, () => asAlice(context, word, block));
+    }),
   asBob: async (context, word, options) => {
     checkAccounting(options);
     const said = await context.channel.receive("cascade-open", openSchema);
