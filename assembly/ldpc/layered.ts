@@ -241,7 +241,7 @@ function mergeSpill(column: usize, z: i32, over: u32, tables: usize): void {
 /** Whether the signs of L satisfy every check, exactly. `sweep`: the signs, the scratch of ldpcSyndrome, its answer. */
 function satisfied(code: usize, rows: i32, z: i32, columns: i32, l: usize, target: usize, sweep: usize): bool {
   const doubled = sweep + <usize>(columns * (z >> 3) + 16);
-  let answer = doubled + <usize>(columns * ((z >> 2) + 8) + 16);
+  let answer = doubled + <usize>(columns * ((z >> 2) + 16) + 80);
   ldpcSigns(l, columns, z, sweep);
   ldpcSyndrome(code, rows, columns, z, sweep, doubled, answer);
   for (const end = answer + <usize>(rows * (z >> 3)); answer < end; answer += 4, target += 4) {
@@ -296,15 +296,19 @@ function pin(l: usize, known: usize, count: i32): void {
   }
 }
 
-/** Signs of L as packed bits: out bit c·Z + i. Z a multiple of 32. */
-export function ldpcSigns(l: usize, columns: i32, z: i32, out: usize): void {
+/** Signs of L as packed bits: out bit c·Z + i. Z a multiple of 32. Returns how many are negative. */
+export function ldpcSigns(l: usize, columns: i32, z: i32, out: usize): i32 {
+  let negative = 0;
   for (let c = 0; c < columns; c++) {
-    for (let i = 0; i < z; i += 16) {
-      store<u16>(out, <u16>i8x16.bitmask(v128.load(l + i)));
-      out += 2;
+    for (let i = 0; i < z; i += 32) {
+      const bits = <u32>i8x16.bitmask(v128.load(l + i)) | (<u32>i8x16.bitmask(v128.load(l + i, 16)) << 16);
+      negative += popcnt(bits);
+      store<u32>(out, bits);
+      out += 4;
     }
     l += z + 64;
   }
+  return negative;
 }
 
 /** Packed bits to one byte each, 0x00 or 0x80. */

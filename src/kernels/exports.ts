@@ -54,7 +54,7 @@ export interface WasmExports {
     iterations: number,
     damping: number,
   ): number;
-  ldpcSigns(l: number, columns: number, z: number, out: number): void;
+  ldpcSigns(l: number, columns: number, z: number, out: number): number;
   ldpcWeakest(l: number, columns: number, z: number, count: number, out: number): number;
   ldpcSyndrome(
     code: number,

@@ -1,5 +1,5 @@
 /** Every other matrix: sparse syndromes, and sum-product in floating point (assembly/ldpc/general.ts). */
-import { BitString } from "../bits.js";
+import { BitString, countOnes } from "../bits.js";
 import type { LdpcCode } from "../codes/code.js";
 import { type DecodeOptions, defaultIterations, type Found } from "./ldpc-options.js";
 import type { WasmInstance } from "./wasm.js";
@@ -46,7 +46,7 @@ export function decodeGeneral(
     }
     const pattern = BitString.zeros(n);
     for (let i = 0; i < n; i++) if (beliefs[i]! < 0) pattern.bytes[i >>> 3]! |= 1 << (i & 7);
-    return { ok, pattern, iterations: spent };
+    return { ok, pattern, corrected: countOnes(pattern), iterations: spent };
   });
 }
 

@@ -2,7 +2,7 @@
  * The SIMD path: quasi-cyclic codes with circulants in whole vectors, row-layered in int8 (assembly/ldpc/layered.ts,
  * KERNELS.md B).
  */
-import { BitString, byteLength, countOnes } from "../bits.js";
+import { BitString, byteLength } from "../bits.js";
 import type { LdpcCode, QuasiCyclic } from "../codes/code.js";
 import { type DecodeOptions, defaultIterations, defaultPatience, type Found } from "./ldpc-options.js";
 import type { WasmInstance } from "./wasm.js";
@@ -52,7 +52,7 @@ export function decodeLayered(
     const packed = alloc(target.bytes.length);
     const pointers = alloc(pointerBytes);
     // The signs, the word doubled and its syndrome.
-    const sweep = alloc(byteLength(code.n) * 3 + columns * 8 + target.bytes.length + 64);
+    const sweep = alloc(byteLength(code.n) * 3 + columns * 16 + target.bytes.length + 176);
     const chosen = alloc((options.weakest ?? 0) * 4);
     const pins = alloc((known?.positions.length ?? 0) * 8);
     wasm.u8.set(target.bytes, packed);
@@ -89,15 +89,16 @@ export function decodeLayered(
     const ok = spent > 0;
     const weakest =
       !ok && options.weakest ? leastSure(wasm, l, base, chosen, options.weakest, known?.positions) : undefined;
-    wasm.exports.ldpcSigns(l, columns, lifting, sweep);
+    const corrected = wasm.exports.ldpcSigns(l, columns, lifting, sweep);
     const pattern = BitString.from(wasm.u8.subarray(sweep, sweep + byteLength(code.n)), code.n);
     // More wrong bits than twice the expected: the beliefs have collapsed, more known bits would not right them.
-    const keep = options.keepState && tight && !ok && countOnes(pattern) <= 2 * qber * code.n;
+    const keep = options.keepState && tight && !ok && corrected <= 2 * qber * code.n;
     return {
       ...(weakest ? { weakest } : {}),
       ...(keep ? { state: stateOf(wasm.u8.subarray(l, l + beliefs + messages), resumed) } : {}),
       ok,
       pattern,
+      corrected,
       iterations: Math.abs(spent),
     };
   });

@@ -50,7 +50,7 @@ export interface DecodeResult {
 }
 
 /** What a decoder found, before the error pattern is put on Bob's word. */
-export interface Found extends Omit<DecodeResult, "word" | "corrected" | "failing"> {
+export interface Found extends Omit<DecodeResult, "word" | "failing"> {
   readonly pattern: BitString;
 }
 

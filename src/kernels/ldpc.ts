@@ -18,8 +18,8 @@ export function syndrome(wasm: WasmInstance, code: LdpcCode, word: BitString): B
   const bytes = base.lifting / 8;
   return wasm.scratch((alloc) => {
     const packed = alloc(word.bytes.length);
-    const doubled = alloc(base.columns * (2 * bytes + 8) + 16);
-    const out = alloc(base.rows * bytes);
+    const doubled = alloc(base.columns * (2 * bytes + 16) + 80);
+    const out = alloc(base.rows * bytes + 60);
     wasm.u8.set(word.bytes, packed);
     wasm.exports.ldpcSyndrome(table, base.rows, base.columns, base.lifting, packed, doubled, out);
     return BitString.from(wasm.u8.subarray(out, out + base.rows * bytes), code.m);
@@ -45,8 +45,7 @@ export function decode(
   const failing = countOnes(wanted);
   wanted.zeroise();
   const { pattern, ...rest } = found;
-  const corrected = countOnes(pattern);
-  return { ...rest, word: xorInto(pattern, word), corrected, failing };
+  return { ...rest, word: xorInto(pattern, word), failing };
 }
 
 /** Frames up to this length are worth every way there is: more disclosure costs them most. */

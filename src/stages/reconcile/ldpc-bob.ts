@@ -18,18 +18,20 @@ export async function askAlice(
   options: ReconcileOptions,
   block: DealtBlock,
   closed: DealtBlock,
-): Promise<Rounds & { iterations: number }> {
+): Promise<Rounds & { iterations: number; errors: number }> {
   const { channel, ledger } = context;
   const { accounting, qber } = options;
   const profile = profileOf(options);
-  let [framesFailed, rounds, splits, iterations] = [0, 0, 0, 0];
+  let [framesFailed, rounds, splits, iterations, errors] = [0, 0, 0, 0, 0];
   const attempt = async (trials: Trial[]) => {
     const weakest = accounting === "pattern-public" ? roundBits(plan, rounds) : 0;
     const target = furtherAttempt(plan, qber, splits);
     for (const { frame, result } of await decodeTrials(context, plan, profile, target, block, trials, weakest)) {
       iterations += result!.iterations;
-      if (result!.ok) closed.collect(frame.index, result!.word);
-      else result!.word.fill(0);
+      if (result!.ok) {
+        errors += result!.corrected;
+        closed.collect(frame.index, result!.word);
+      } else result!.word.fill(0);
     }
     return trials;
   };
@@ -62,13 +64,13 @@ export async function askAlice(
       if (!frame.shownWhole) return;
       framesFailed++;
       const bits = block.deal(frame.index);
-      frame.correct(bits);
+      errors += frame.correct(bits);
       closed.collect(frame.index, bits);
     });
     rounds++;
     tried = await attempt(open.filter(({ frame }) => !frame.shownWhole));
   }
-  return { frames: plan.frames, framesFailed, rounds, iterations: iterations / plan.frames };
+  return { frames: plan.frames, framesFailed, rounds, iterations: iterations / plan.frames, errors };
 }
 
 /** Decodes as syndromes arrive. */

@@ -91,11 +91,16 @@ export class OpenFrame {
     });
   }
 
-  /** Bob: puts all that Alice has shown into his frame. */
-  correct(frame: Uint8Array): void {
+  /** Bob: puts all that Alice has shown into his frame. @returns how many bits were wrong */
+  correct(frame: Uint8Array): number {
+    let wrong = 0;
     this.places.forEach((place, i) => {
-      frame[place >>> 3] = (frame[place >>> 3]! & ~(1 << (place & 7))) | (this.bits[i]! << (place & 7));
+      const bit = place & 7;
+      const differs = ((frame[place >>> 3]! >>> bit) & 1) ^ this.bits[i]!;
+      frame[place >>> 3]! ^= differs << bit;
+      wrong += differs;
     });
+    return wrong;
   }
 
   /** Bob: what the decoder may take for certain: the shortened end and Alice's bits. */

@@ -52,8 +52,8 @@ async function asBob(context: ReconcileContext, word: BitString, options: Reconc
   const plan = planFor(word.length, options);
   const [block, closed] = [new DealtBlock(plan, word), new DealtBlock(plan)];
   try {
-    const { iterations, ...rounds } = await askAlice(context, plan, options, block, closed);
-    return { ok: true, word: closed.word, ...rounds, choice: { ...choiceOf(plan, options), iterations } };
+    const { iterations, errors, ...rounds } = await askAlice(context, plan, options, block, closed);
+    return { ok: true, word: closed.word, errors, ...rounds, choice: { ...choiceOf(plan, options), iterations } };
   } catch (error) {
     closed.zeroise();
     throw error;

@@ -47,6 +47,7 @@ export interface DecodedFrame {
   readonly ok: boolean;
   readonly word: Uint8Array;
   readonly iterations: number;
+  readonly corrected: number;
   readonly failing: number;
   readonly weakest?: Uint32Array;
   readonly state?: Uint8Array<ArrayBuffer>;
@@ -69,7 +70,7 @@ function decodeFrames({ wasm, cancelled }: WorkerContext, input: DecodeInput) {
       positions: frame.positions,
       values: BitString.adopt(frame.values.slice(0, byteLength(frame.positions.length)), frame.positions.length),
     };
-    const { ok, word, iterations, failing, weakest, state } = decode(
+    const { ok, word, iterations, corrected, failing, weakest, state } = decode(
       wasm,
       code,
       BitString.adopt(frame.word, code.n),
@@ -91,6 +92,7 @@ function decodeFrames({ wasm, cancelled }: WorkerContext, input: DecodeInput) {
       ok,
       word: word.bytes,
       iterations,
+      corrected,
       failing,
       ...(weakest ? { weakest } : {}),
       ...(state ? { state } : {}),
