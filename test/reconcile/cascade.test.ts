@@ -142,6 +142,8 @@ describe("Cascade", () => {
     const note = (thread: Worker) => threads.push(thread);
     process.on("worker", note);
     const mortal = new PoolExecutor(1);
+    // A thread that is ended while it loads its module ends the process (Node 20).
+    await mortal.ready();
     try {
       const { a, b } = noisyPair(2 ** 18, 0.02, 43);
       let answers = 0;
