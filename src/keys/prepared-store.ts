@@ -12,6 +12,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { QkdError } from "../errors.js";
 import { makeFolder, readIfThere, removeFile, replaceFile } from "./durable.js";
+import { withLock } from "./lock.js";
 import type { BlockKeys, BlockRecord, Deposit, SecretKey } from "./types.js";
 
 const version = 2;
@@ -128,7 +129,7 @@ export class MemoryPrepared implements PreparedKeys {
 /**
  * The key of the prepared store: from the user's file (`--state-key`) or text (QKD_DISTILL_STATE_KEY), else one made in
  * the state folder, mode 0600. The user's secret must hold at least 128 bits of entropy: it is not stretched.
- * @throws QkdError FILE_UNREADABLE, FILE_WRITE_FAILED
+ * @throws QkdError FILE_UNREADABLE, FILE_WRITE_FAILED, FILE_LOCKED
  */
 export async function stateKey(folder: string, given: { file?: string; text?: string }): Promise<Uint8Array> {
   if (given.file === undefined && given.text) return derive(Buffer.from(given.text));
@@ -138,9 +139,14 @@ export async function stateKey(folder: string, given: { file?: string; text?: st
   if (given.file !== undefined)
     throw new QkdError("FILE_UNREADABLE", `The state key ${path} does not exist or is empty.`, { file: path });
   await makeFolder(folder);
-  const made = randomBytes(32);
-  await replaceFile(path, made);
-  return derive(made);
+  // Both ends of a run may come here at once, and what one of them prepares must open under the key that stays.
+  return withLock(`${path}.lock`, async () => {
+    const there = await readIfThere(path);
+    if (there && there.length > 0) return derive(there);
+    const made = randomBytes(32);
+    await replaceFile(path, made);
+    return derive(made);
+  });
 }
 
 function derive(secret: Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 /** Sinks, journals and prepared keys: whole and durable, or not there; through crashes, torn tails and a full disk. */
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -163,6 +163,13 @@ describe("prepared keys", () => {
     const right = new PreparedStore(path, await stateKey(folder, { text: "correct horse battery staple" }));
     await expect(right.get(2)).rejects.toMatchObject({ code: "STATE_KEY_WRONG" });
     expect(await right.get(1)).toEqual({ keys: [key(1)] });
+  });
+
+  it("are of one state key, also where several ends make it at once", async () => {
+    const keys = await Promise.all(Array.from({ length: 8 }, () => stateKey(folder, {})));
+    for (const one of keys) expect(one).toEqual(keys[0]);
+    expect(await stateKey(folder, {})).toEqual(keys[0]);
+    expect(readdirSync(folder)).toEqual(["state.key"]);
   });
 
   it("a state key file that is named has to be there", async () => {
