@@ -7,7 +7,7 @@ import type { ConnectionOptions } from "./channel/connection.js";
 import { duplexPair } from "./channel/duplex-pair.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
-import { dumpIdentity, endData } from "./end-data.js";
+import { checkFiles, type DumpFiles, dumpIdentity, endData } from "./end-data.js";
 import { QkdError } from "./errors.js";
 import { LineFile } from "./keys/durable.js";
 import { JsonlSink } from "./keys/jsonl-sink.js";
@@ -23,9 +23,9 @@ import type { Executor } from "./workers/executor.js";
 
 export interface DistillOptions {
   readonly link: Link;
-  /** Dump files, Alice's a preparation record where the link has a source. */
-  readonly alice: string;
-  readonly bob: string;
+  /** Dump files, Alice's a preparation record where the link has a source; several of an end: one for each channel. */
+  readonly alice: DumpFiles;
+  readonly bob: DumpFiles;
   /** Folder for DIR/alice, DIR/bob, DIR/state. */
   readonly out: string;
   readonly strict?: boolean;
@@ -103,7 +103,7 @@ function isEcho(error: unknown): boolean {
 
 export interface EndOptions {
   readonly link: Link;
-  readonly dump: string;
+  readonly dump: DumpFiles;
   readonly out: string;
   readonly transport: Transport;
   /** Authentication key: a file, or what both ends of a run in one process share. */
@@ -126,6 +126,7 @@ export interface EndOptions {
 export async function runEnd(executor: Executor, role: Role, options: EndOptions): Promise<PartyReport> {
   const { link, out, dump, signal } = options;
   const follow = options.follow && { ...options.follow, ...(signal ? { signal } : {}), signalFails: true };
+  checkFiles(role, link, dump, follow);
   const folder = join(out, role);
   await mkdir(folder, { recursive: true });
   const reading = ownReading(link[role]);

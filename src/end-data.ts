@@ -1,9 +1,10 @@
 /** Opens an end's data as the link description asks for it. */
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import type { OwnData } from "./block-source.js";
 import type { Role } from "./channel/types.js";
 import { Growth, openGrowing } from "./dumps/growth.js";
-import { openDump, PreparationRecord } from "./dumps/index.js";
+import { openDump, openMerged, PreparationRecord } from "./dumps/index.js";
 import type { Follow } from "./dumps/types.js";
 import { QkdError } from "./errors.js";
 import { type Link, ownReading } from "./link.js";
@@ -15,18 +16,25 @@ export interface EndDataOptions {
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
 
-/** @throws QkdError FILE_UNREADABLE, DUMP_*, LINK_DUMP_MISMATCH */
+/** One file, or one for each detector, whose channel is its place in the list. */
+export type DumpFiles = string | readonly string[];
+
+/**
+ * @param dump as `checkFiles` accepts it
+ * @throws QkdError FILE_UNREADABLE, DUMP_*, LINK_DUMP_MISMATCH, LINK_CHANNEL_UNKNOWN
+ */
 export async function endData(
   role: Role,
   link: Link,
-  file: string,
+  dump: DumpFiles,
   { follow, ...options }: EndDataOptions = {},
 ): Promise<{ data: OwnData; close(): Promise<void> }> {
-  if (!follow) return openData(role, link, file, options);
+  const files = filesOf(dump);
+  if (!follow) return openData(role, link, files, options);
   // Somebody may still wait for more of the file when it is closed.
   const closed = new AbortController();
   const signal = follow.signal ? AbortSignal.any([follow.signal, closed.signal]) : closed.signal;
-  const { data, close } = await openData(role, link, file, {
+  const { data, close } = await openData(role, link, files, {
     ...options,
     follow: { ...follow, signal, signalFails: true },
   });
@@ -42,16 +50,18 @@ export async function endData(
 async function openData(
   role: Role,
   link: Link,
-  file: string,
+  files: readonly string[],
   options: EndDataOptions,
 ): Promise<{ data: Extract<OwnData, { events: unknown } | { record: unknown }>; close(): Promise<void> }> {
-  const format = link[role].format;
+  const { format } = link[role];
+  const [file] = files as [string];
   if (format === "preparation") {
     await refuseDump(file);
     const record = await PreparationRecord.open(file, options.follow);
     return { data: { record }, close: () => record.close() };
   }
-  const dump = await openDump(file, { ...ownReading(link[role]), format, ...options });
+  const reading = { ...ownReading(link[role]), format, ...options };
+  const dump = files.length === 1 ? await openDump(file, reading) : await openMerged(files, reading);
   if (dump.info.dtimeResolutionPs !== undefined) {
     await dump.close();
     throw new QkdError("LINK_DUMP_MISMATCH", `${file} is a T3 recording; distilling needs absolute times (T2).`, {
@@ -59,6 +69,37 @@ async function openData(
     });
   }
   return { data: { events: dump, warnings: dump.info.warnings }, close: () => dump.close() };
+}
+
+function filesOf(dump: DumpFiles): readonly string[] {
+  return typeof dump === "string" ? [dump] : dump;
+}
+
+/**
+ * What can be told of an end's files before one is opened.
+ * @throws QkdError USAGE_INVALID, LINK_CHANNEL_UNKNOWN
+ */
+export function checkFiles(role: Role, link: Link, dump: DumpFiles, follow?: object): void {
+  const { format, detectors = [], clockChannel } = link[role];
+  const files = filesOf(dump);
+  const count = files.length;
+  if (count === 1) return;
+  const refuse = (message: string) => {
+    throw new QkdError("USAGE_INVALID", `${role}: ${message}.`, { end: role, files });
+  };
+  if (count === 0) refuse("no dump is given");
+  if (format === "preparation") refuse(`a preparation record is one file; these are ${count}`);
+  if (follow)
+    refuse("files of one detector each cannot be followed: a quiet detector looks like a file that has ended");
+  if (new Set(files.map((file) => resolve(file))).size < count) refuse("a file is given twice");
+  const missing = [...detectors, ...(clockChannel ? [clockChannel] : [])].find(({ channel }) => channel >= count);
+  if (missing)
+    throw new QkdError(
+      "LINK_CHANNEL_UNKNOWN",
+      `${role}: the link names channel ${missing.channel}, but ${count} files are channels 0 to ${count - 1}, in their ` +
+        "order. Give a file for each channel (an empty one where nothing was recorded) or correct the channels.",
+      { end: role, channel: missing.channel, files },
+    );
 }
 
 /** A tagger's file in place of a preparation record would be read as nonsense pulses. */
@@ -75,12 +116,16 @@ async function refuseDump(file: string): Promise<void> {
 }
 
 /**
- * What tells one run's dump from another's: a digest of its start, so that a growing file stays itself.
+ * What tells one run's dump from another's: a digest of each file's start, in their order, so that a growing file stays
+ * itself.
  * @throws QkdError FILE_UNREADABLE, DUMP_REPLACED, INTERRUPTED
  */
-export async function dumpIdentity(file: string, follow?: Follow): Promise<string> {
-  const head = await firstBytes(file, 4096, follow);
-  return createHash("sha256").update(withoutResults(head)).digest("hex");
+export async function dumpIdentity(dump: DumpFiles, follow?: Follow): Promise<string> {
+  const digests = filesOf(dump).map(async (file) => {
+    const head = await firstBytes(file, 4096, follow);
+    return createHash("sha256").update(withoutResults(head)).digest("hex");
+  });
+  return (await Promise.all(digests)).join(" ");
 }
 
 /** PicoQuant's software fills in what a measurement came to once it has ended: in tags, or in a header before 2048. */

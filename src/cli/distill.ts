@@ -10,7 +10,7 @@ import { reportModel } from "../report/from-run.js";
 import { selfTest } from "../security/self-test.js";
 import { type Executor, PoolExecutor } from "../workers/executor.js";
 import { distillAnswer } from "./distill-text.js";
-import { followed, followOption } from "./dump-options.js";
+import { filePerDetector, followed, followOption, oneMore } from "./dump-options.js";
 import { readJson, writeWhole } from "./files.js";
 import { interruptSignal } from "./interrupt.js";
 import { readLink } from "./link-file.js";
@@ -20,8 +20,8 @@ import { readSifted, type SiftedFormat } from "./sifted.js";
 
 interface Flags {
   link: string;
-  alice?: string;
-  bob?: string;
+  alice?: readonly string[];
+  bob?: readonly string[];
   siftedAlice?: string;
   siftedBob?: string;
   siftedFormat?: SiftedFormat;
@@ -41,8 +41,8 @@ export function register(program: Command): void {
     .command("distill")
     .description("from both ends' dumps (or sifted keys) to secret keys, both ends in this process")
     .requiredOption("--link <file>", "link description")
-    .option("--alice <file>", "Alice's dump or preparation record")
-    .option("--bob <file>", "Bob's dump")
+    .option("--alice <file>", `Alice's dump or preparation record; ${filePerDetector}`, oneMore)
+    .option("--bob <file>", `Bob's dump; ${filePerDetector}`, oneMore)
     .option("--sifted-alice <file>", "instead of dumps: Alice's sifted key")
     .option("--sifted-bob <file>", "and Bob's, positions paired, opposite links flipped")
     .addOption(new Option("--sifted-format <format>", "default by content").choices(["packed", "text01"]))

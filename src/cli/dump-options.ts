@@ -33,6 +33,13 @@ export function dumpOptions(command: Command): Command {
     );
 }
 
+export const filePerDetector = "again for each further file, one per detector: channels 0, 1, … in that order";
+
+/** What a repeated option has collected. */
+export function oneMore(file: string, before: readonly string[] = []): readonly string[] {
+  return [...before, file];
+}
+
 export function followOption(command: Command): Command {
   return command.option(
     "--follow [seconds]",

@@ -8,7 +8,7 @@ import { mergeReports } from "../report/distill-report.js";
 import { selfTest } from "../security/self-test.js";
 import { PoolExecutor } from "../workers/executor.js";
 import { distillAnswer } from "./distill-text.js";
-import { followed, followOption } from "./dump-options.js";
+import { filePerDetector, followed, followOption, oneMore } from "./dump-options.js";
 import { readBytes } from "./files.js";
 import { interruptSignal } from "./interrupt.js";
 import { readLink } from "./link-file.js";
@@ -17,7 +17,7 @@ import { blockLines, progress } from "./progress.js";
 
 interface Flags {
   link: string;
-  dump: string;
+  dump: readonly string[];
   listen?: string;
   connect?: string;
   authKey?: string;
@@ -39,7 +39,11 @@ export function register(program: Command): void {
       .command(role)
       .description(`${role === "alice" ? "Alice's" : "Bob's"} end in its own process; started again it goes on`)
       .requiredOption("--link <file>", "link description, the same at both ends")
-      .requiredOption("--dump <file>", role === "alice" ? "her dump or preparation record" : "his dump")
+      .requiredOption(
+        "--dump <file>",
+        `${role === "alice" ? "her dump or preparation record" : "his dump"}; ${filePerDetector}`,
+        oneMore,
+      )
       .option("--listen <host:port>", "wait for the peer here")
       .option("--connect <host:port>", "or call it there")
       .option("--auth-key <file>", "authentication key file, the same at both ends")

@@ -1,6 +1,7 @@
 /** Raw detector dumps as one stream of time tags. */
 export { type Conversion, convertDump } from "./convert.js";
 export { type Inspection, inspectDump } from "./inspect.js";
+export { openMerged } from "./merged.js";
 export { detectFormat, openDump } from "./open.js";
 export { PreparationRecord } from "./preparation.js";
 export type { Dump, DumpFormat, DumpInfo, DumpWarning, NativeBatch, OpenOptions, TagBatch } from "./types.js";
