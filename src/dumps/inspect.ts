@@ -4,9 +4,7 @@ import { EventDigests } from "./digests.js";
 import { dumpError } from "./faults.js";
 import { Collector } from "./figures/collector.js";
 import { type Figures, figuresOf } from "./figures/figures.js";
-import { PreparationRecord } from "./preparation.js";
-import { openStoppable, type StoppableOptions, untilStopped } from "./stoppable.js";
-
+import { openStoppable, openStoppableRecord, type StoppableOptions, untilStopped } from "./stoppable.js";
 import type { DumpFormat, DumpInfo, DumpWarning } from "./types.js";
 
 export interface Inspection extends Partial<Figures> {
@@ -41,7 +39,7 @@ export async function inspectDump(
   if (options.format === "preparation") {
     if (typeof file !== "string")
       throw dumpError("DUMP_FORMAT_UNSUPPORTED", "-", "a preparation record is not read from a stream");
-    return inspectPreparation(file);
+    return inspectPreparation(file, options);
   }
   const dump = await openStoppable(file, options);
   try {
@@ -58,11 +56,15 @@ export async function inspectDump(
     return {
       ...summary(info, counter, isMarker),
       ...digests?.finish(),
-      ...(options.signal?.aborted ? { interrupted: true } : {}),
+      ...interruption(options),
     };
   } finally {
     await dump.close();
   }
+}
+
+function interruption({ signal }: StoppableOptions): { interrupted?: true } {
+  return signal?.aborted ? { interrupted: true } : {};
 }
 
 /** PicoQuant marks markers with 0x80; quTAG counts them from 100. */
@@ -116,16 +118,18 @@ function timePs(event: { base: bigint; tick: number; dtime: number }, info: Dump
   return (ticks * unit) / 1_000_000_000_000n + BigInt(fine);
 }
 
-async function inspectPreparation(file: string): Promise<Inspection> {
-  const record = await PreparationRecord.open(file);
+async function inspectPreparation(file: string, options: StoppableOptions): Promise<Inspection> {
+  const record = await openStoppableRecord(file, options);
   try {
     const counts = new Float64Array(16);
-    const step = 2 ** 22;
-    for (let first = 0; first < record.pulses; first += step) {
-      for (const byte of await record.read(first, Math.min(step, record.pulses - first))) {
+    let pulses = 0;
+    for await (const piece of untilStopped(record.pieces(), options.signal)) {
+      for (const byte of piece) {
         counts[byte & 15]!++;
         counts[byte >> 4]!++;
       }
+      pulses += piece.length * 2;
+      options.onProgress?.(pulses / 2, record.growing ? undefined : record.pulses / 2);
     }
     const channels = Object.fromEntries(
       [...counts].map((count, code) => [code, count]).filter(([, count]) => count! > 0),
@@ -133,20 +137,21 @@ async function inspectPreparation(file: string): Promise<Inspection> {
     return {
       file,
       format: "preparation",
-      records: record.pulses,
-      events: record.pulses,
+      records: pulses,
+      events: pulses,
       photons: 0,
       markers: 0,
       overflowRecords: 0,
       overflowPeriods: 0,
       channels,
-      preparation: preparationShares(counts, record.pulses),
+      preparation: preparationShares(counts, pulses),
       firstPs: "0",
       lastPs: "0",
       durationPs: "0",
       resolutionPs: 0,
       outOfOrderSteps: 0,
       warnings: [],
+      ...interruption(options),
     };
   } finally {
     await record.close();

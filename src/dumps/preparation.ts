@@ -7,6 +7,8 @@ import { QkdError } from "../errors.js";
 import { Growth, openGrowing } from "./growth.js";
 import type { Follow } from "./types.js";
 
+const pulsesPerPiece = 2 ** 22;
+
 /** Random access: what Alice's pulses were. Nothing larger than what is asked for is held. */
 export class PreparationRecord {
   private ended = false;
@@ -70,6 +72,17 @@ export class PreparationRecord {
       filled += bytesRead;
     }
     return bytes;
+  }
+
+  /** All of it in pieces, of a growing one as they come. */
+  async *pieces(): AsyncGenerator<Uint8Array> {
+    for (let first = 0; ; ) {
+      await this.reaches(first + 1);
+      const count = Math.min(pulsesPerPiece, this.pulses - first);
+      if (count === 0) return;
+      yield await this.read(first, count);
+      first += count;
+    }
   }
 
   close(): Promise<void> {

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inspectionText } from "../../src/cli/inspect-text.js";
 import { type Inspection, inspectDump } from "../../src/dumps/inspect.js";
 import type { OpenOptions } from "../../src/dumps/types.js";
@@ -111,6 +111,15 @@ describe("odd dumps are told in numbers that make sense", () => {
 
 describe("Ctrl-C", () => {
   const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+  /** As long as the command takes to start here and now, several times over. */
+  let startMs = 0;
+  beforeAll(async () => {
+    const path = join(folder, "one.csv");
+    writeFileSync(path, csv([[1, 1]]));
+    const began = performance.now();
+    await once(spawn(process.execPath, [cli, "inspect", path, "--json"], { stdio: "ignore" }), "close");
+    startMs = 1000 + 3 * (performance.now() - began);
+  });
   /** Runs the command and interrupts it once `ready` holds. */
   async function interrupted(args: string[], ready: () => boolean, input?: Buffer) {
     const child = spawn(process.execPath, [cli, ...args], { stdio: ["pipe", "pipe", "pipe"] });
@@ -119,7 +128,7 @@ describe("Ctrl-C", () => {
     if (input) child.stdin.write(input);
     const ended = once(child, "close") as Promise<[number]>;
     while (!ready()) await setTimeout(50);
-    await setTimeout(1500);
+    await setTimeout(startMs);
     child.kill("SIGINT");
     const [code] = await ended;
     return { code, json: JSON.parse(Buffer.concat(out).toString()) as Record<string, unknown> };
@@ -135,6 +144,25 @@ describe("Ctrl-C", () => {
     expect(piped).toMatchObject({ code: 130, json: { interrupted: true, format: "csv" } });
     const silent = await interrupted(["inspect", "-", "--json"], () => true);
     expect(silent).toMatchObject({ code: 130, json: { error: { code: "INTERRUPTED" } } });
+  });
+
+  it("inspect tells what it had read of a preparation record, that grows or is long", async () => {
+    const path = join(folder, "prepared-grows");
+    writeFileSync(path, Buffer.alloc(1000, 0x17));
+    const args = ["inspect", path, "--format", "preparation", "--json"];
+    const grown = await interrupted([...args, "--follow", "600"], () => true);
+    expect(grown).toMatchObject({
+      code: 130,
+      json: { interrupted: true, records: 2000, channels: { 1: 1000, 7: 1000 } },
+    });
+    // Hours of reading, of which nothing lies on the disk.
+    truncateSync(path, 2 ** 42);
+    const { code, json } = await interrupted(args, () => true);
+    expect({ code, ...json }).toMatchObject({ code: 130, interrupted: true, format: "preparation" });
+    const { records, channels } = json as unknown as Inspection;
+    expect(records).toBeGreaterThan(2000);
+    expect(records).toBeLessThan(2 ** 43);
+    expect(channels[0]).toBe(records - 2000);
   });
 
   it("convert leaves nothing of its output", async () => {
