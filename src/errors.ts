@@ -12,7 +12,7 @@ export const errorTable = {
   INTERNAL_ERROR: "A fault in qkd-distill itself; please report it with the message.",
   // files
   FILE_UNREADABLE: "A file cannot be opened or read (missing, a directory, no permission).",
-  FILE_LOCKED: "Another process holds a file for too long.",
+  FILE_LOCKED: "Another process works in the same output folder.",
   FILE_NOT_JSON: "A file that should be JSON is not.",
   FILE_WRITE_FAILED: "A file could not be written whole; nothing is left under its final name.",
   // link description

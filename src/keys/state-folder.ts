@@ -5,6 +5,7 @@ import { QkdError } from "../errors.js";
 import { RunState, type StateRecord } from "../run-state.js";
 import { makeFolder } from "./durable.js";
 import { FileJournal } from "./journal.js";
+import { takeLock } from "./lock.js";
 import { PreparedStore, stateKey } from "./prepared-store.js";
 
 const version = 1;
@@ -18,7 +19,7 @@ export interface StateFolder {
 
 /**
  * @param identity what makes a run this run (link, dump): started again with another, the folder is refused
- * @throws QkdError STATE_OTHER_RUN, STATE_VERSION, STATE_DAMAGED, FILE_WRITE_FAILED
+ * @throws QkdError STATE_OTHER_RUN, STATE_VERSION, STATE_DAMAGED, FILE_LOCKED, FILE_WRITE_FAILED
  */
 export async function openStateFolder(
   out: string,
@@ -28,6 +29,28 @@ export async function openStateFolder(
 ): Promise<StateFolder> {
   const folder = join(out, "state", role);
   await makeFolder(folder);
+  const release = await takeLock(join(folder, "lock"));
+  try {
+    const { close, ...held } = await openLocked(folder, out, identity, key);
+    return {
+      ...held,
+      async close() {
+        await close();
+        await release();
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function openLocked(
+  folder: string,
+  out: string,
+  identity: string,
+  key: { file?: string; text?: string },
+): Promise<StateFolder> {
   const secret = await stateKey(join(out, "state"), key);
   const journal = await FileJournal.open<StateRecord | Head>(join(folder, "journal.jsonl"));
   try {
