@@ -1,4 +1,7 @@
-/** From both ends' raw dumps to secret keys: the demonstration's BBM92 link, shorter, both ends in this process. */
+/**
+ * To secret keys, both ends in this process or two: from raw dumps, the demonstration's BBM92 link, shorter; and from
+ * sifted keys, beside the fastest link published.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,8 +9,9 @@ import type { BenchRow } from "../cli/bench.js";
 import { createEngine } from "../engine.js";
 import { parseLink } from "../link.js";
 import { demoBbm92, simulate } from "../simulate/index.js";
+import { distilled, published } from "./distilled.js";
 import { twoProcesses } from "./ends.js";
-import { type BenchOptions, type Case, measure } from "./harness.js";
+import { type BenchOptions, type Case, generator, measure } from "./harness.js";
 
 const simulatedSeconds = 2;
 const endsSeconds = 7;
@@ -38,7 +42,12 @@ export async function pipeline({ seconds, seed }: BenchOptions): Promise<BenchRo
         Object.assign(parameters, { siftedBits, qber, secretBits, stages });
       },
     };
-    return [...(await measure([one], seconds)), ...(await ends(folder, seed, seconds))];
+    return [
+      ...(await measure([one], seconds)),
+      ...(await ends(folder, seed, seconds)),
+      ...(await fromSifted(seed, seconds)),
+      published,
+    ];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -66,4 +75,10 @@ async function ends(folder: string, seed: number, seconds: number): Promise<Benc
     run: () => engine.distill({ link: parseLink(described), alice: files.alice, bob: files.bob, out }),
   };
   return await measure([inProcess, twoProcesses(both, 0), twoProcesses(both, 50)], seconds);
+}
+
+async function fromSifted(seed: number, seconds: number): Promise<BenchRow[]> {
+  await using one = await createEngine({ workers: 1 });
+  await using two = await createEngine({ workers: 2 });
+  return await measure([distilled(one, 1, generator(seed)), distilled(two, 2, generator(seed))], seconds);
 }
