@@ -1,5 +1,5 @@
 /**
- * A lock file that names its holder, for as long as a run lasts. One left by a killed process is seen at once and taken
+ * A lock file that names its holder, for a step or for as long as a run lasts. One left by a killed process is seen at once and taken
  * over: the holder is looked up where its process numbers are ours; where they are not (another container or machine that
  * shares the folder), by the file's time, which the holder renews.
  */
@@ -29,6 +29,16 @@ export async function takeLock(path: string, waitMs = patienceMs): Promise<() =>
         file: path,
       });
     else await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 50));
+  }
+}
+
+/** Runs `body` under it. @throws QkdError FILE_LOCKED, FILE_WRITE_FAILED */
+export async function withLock<T>(path: string, body: () => Promise<T>): Promise<T> {
+  const release = await takeLock(path);
+  try {
+    return await body();
+  } finally {
+    await release();
   }
 }
 
