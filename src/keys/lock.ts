@@ -1,7 +1,7 @@
 /**
- * A lock file that names its holder, for a step or for as long as a run lasts. One left by a killed process is seen at once and taken
- * over: the holder is looked up where its process numbers are ours; where they are not (another container or machine that
- * shares the folder), by the file's time, which the holder renews.
+ * A lock file that names its holder, for a step or for as long as a run lasts. One left by a killed process is seen at
+ * once and taken over: the holder is looked up where its process numbers are ours; where they are not (another container
+ * or machine that shares the folder), by the file's time, which the holder renews.
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
