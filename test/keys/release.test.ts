@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openStateFolder } from "../../src/keys/state-folder.js";
 import type { BlockRecord } from "../../src/keys/types.js";
-import { releaseKeys } from "../../src/run.js";
+import { releaseKeys } from "../../src/run-release.js";
 import type { RunState } from "../../src/run-state.js";
 import { key } from "./key.js";
 

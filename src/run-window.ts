@@ -1,0 +1,76 @@
+/** A session's blocks under way: how many at once, and that all have ended before anything else goes on. */
+import { toQkdError } from "./errors.js";
+import type { Session } from "./session.js";
+
+export const leastInFlight = 4;
+export const mostInFlight = 12;
+
+/** So many blocks that as many compute as on a link without delay; a long block waits for a small share of its time. */
+export function inFlight(waitingSeconds: number, blockSeconds: number): number {
+  const computing = Math.max(1 - waitingSeconds / blockSeconds, leastInFlight / mostInFlight);
+  return Math.round(leastInFlight / computing);
+}
+
+/**
+ * Runs blocks at once and returns only when every one of them has ended, however the first failure came: a commit that is
+ * still being written must be over before the peer is met again and asked what is committed.
+ */
+export async function withWindow<T>(session: Session, size: number, body: (running: Window) => Promise<T>): Promise<T> {
+  const running = new Window(size);
+  try {
+    const result = await body(running);
+    await running.drain();
+    return result;
+  } catch (error) {
+    const reason = toQkdError(error, "INTERNAL_ERROR");
+    if (reason.code === "INTERRUPTED") {
+      // What is under way ends at both ends, and the peer hears all of it.
+      await running.settled();
+      await session.connection.shutdown();
+    }
+    session.connection.close(reason);
+    await running.settled();
+    throw error;
+  }
+}
+
+/** At most so many blocks at once; the first failure fails them all. */
+export class Window {
+  /** Rejects with the first failure; never resolves. */
+  readonly failed: Promise<never>;
+  private fail!: (error: unknown) => void;
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(public size: number) {
+    this.failed = new Promise((_, reject) => {
+      this.fail = reject;
+    });
+    this.failed.catch(() => undefined);
+  }
+
+  add(block: Promise<void>): void {
+    const tracked: Promise<void> = block.then(
+      () => {
+        this.running.delete(tracked);
+      },
+      (error: unknown) => {
+        this.running.delete(tracked);
+        this.fail(error);
+      },
+    );
+    this.running.add(tracked);
+  }
+  get count(): number {
+    return this.running.size;
+  }
+  async room(): Promise<void> {
+    while (this.running.size >= this.size) await Promise.race([this.failed, ...this.running]);
+  }
+  async settled(): Promise<void> {
+    while (this.running.size > 0) await Promise.all(this.running);
+  }
+  async drain(): Promise<void> {
+    while (this.running.size > 0) await Promise.race([this.failed, ...this.running]);
+    await Promise.race([this.failed, Promise.resolve()]);
+  }
+}
