@@ -7,7 +7,8 @@ import { Growth, openGrowing } from "./dumps/growth.js";
 import { openDump, openMerged, PreparationRecord } from "./dumps/index.js";
 import type { Follow } from "./dumps/types.js";
 import { QkdError } from "./errors.js";
-import { type Link, ownReading } from "./link.js";
+import { ownReading } from "./link/end.js";
+import type { Link } from "./link.js";
 
 export interface EndDataOptions {
   readonly strict?: boolean;

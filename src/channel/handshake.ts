@@ -10,7 +10,8 @@
  */
 import { z } from "zod";
 import { QkdError } from "../errors.js";
-import { type Link, linkDigests } from "../link.js";
+import { linkDigests } from "../link/digests.js";
+import type { Link } from "../link.js";
 import { longestRanges } from "../ranges.js";
 import type { HeldBlocks } from "../run-state.js";
 import { receiveTag, sendTag } from "../stages/commit.js";

@@ -6,7 +6,8 @@
  * live for 1/(1 + rτ) of the time. Given the photons' basis the detectors click independently, which gives single,
  * double and cross clicks in closed form. Dead times that span only a few pulses are treated to first order.
  */
-import { type Link, type Simulation, simulationDefaults } from "../link.js";
+import { simulationDefaults } from "../link/simulation.js";
+import type { Link, Simulation } from "../link.js";
 import { erf } from "./math.js";
 
 export interface ClickExpectation {

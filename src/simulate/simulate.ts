@@ -6,7 +6,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { QkdError } from "../errors.js";
-import { type Link, simulationDefaults, withoutReading } from "../link.js";
+import { withoutReading } from "../link/end.js";
+import { simulationDefaults } from "../link/simulation.js";
+import type { Link } from "../link.js";
 import { runPrepareAndMeasure } from "./bb84.js";
 import { runEntangled } from "./bbm92.js";
 import { DumpFile, OutputFile, type WritableFormat, writableFormat } from "./dump-file.js";

@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { distill } from "../../src/distill.js";
 import { openDump } from "../../src/dumps/index.js";
 import { endData } from "../../src/end-data.js";
-import { type Link, linkDigests, ownReading, parseLink } from "../../src/link.js";
+import { linkDigests } from "../../src/link/digests.js";
+import { ownReading } from "../../src/link/end.js";
+import { type Link, parseLink } from "../../src/link.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 import { bothKeys, keysOf, type Simulated, simulated, smallBbm92, smallDecoy } from "./links.js";
 

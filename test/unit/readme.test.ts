@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { errorTable } from "../../src/errors.js";
-import { linkFields } from "../../src/link.js";
+import { linkFields } from "../../src/link/fields.js";
 
 const path = fileURLToPath(new URL("../../README.md", import.meta.url));
 

@@ -1,4 +1,4 @@
-/** Which channel is what, and the part of a link description that says so (src/link.ts). */
+/** Which channel is what, and the part of a link description that says so (src/link/end.ts). */
 import type { DumpFormat } from "../types.js";
 import type { ChannelFigures } from "./figures.js";
 
