@@ -1,9 +1,9 @@
 /** Apache Parquet with an INT64 column of times, by hyparquet, some rows at a time. */
 import { open } from "node:fs/promises";
-import * as zlib from "node:zlib";
-import type { AsyncBuffer, ColumnData, Compressors, FileMetaData, SchemaElement } from "hyparquet";
+import type { AsyncBuffer, ColumnData, FileMetaData, SchemaElement } from "hyparquet";
 import { QkdError } from "../errors.js";
 import { dumpError } from "./faults.js";
+import { compressors } from "./parquet-codecs.js";
 import { columnNames, RowBuffer, type Rows, type Table, type TableRequest } from "./table-rows.js";
 
 /** As many as most writers put in a row group, which is read whole each time. */
@@ -115,22 +115,11 @@ function checkCodecs(metadata: FileMetaData, file: string, names: readonly (stri
       const { codec = "UNCOMPRESSED", path_in_schema = [] } = meta_data ?? {};
       if (path_in_schema.length !== 1 || !names.includes(path_in_schema[0])) continue;
       if (codec === "UNCOMPRESSED" || codec === "SNAPPY" || compressors[codec]) continue;
-      const instead = "write it with SNAPPY, GZIP, BROTLI or none";
-      const more = codec === "ZSTD" ? `${instead}, or use Node 22.15 or newer` : instead;
-      throw dumpError("DUMP_FORMAT_UNSUPPORTED", file, `columns are compressed with ${codec}: ${more}`);
+      const known = `SNAPPY, ${Object.keys(compressors).join(", ")}`;
+      throw dumpError(
+        "DUMP_FORMAT_UNSUPPORTED",
+        file,
+        `columns are compressed with ${codec}; write it with ${known} or none`,
+      );
     }
 }
-
-type Decompress = (input: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
-
-function by(decompress: Decompress) {
-  return (input: Uint8Array, outputLength: number) =>
-    new Uint8Array(decompress(input, { maxOutputLength: outputLength }));
-}
-
-const { zstdDecompressSync } = zlib as { zstdDecompressSync?: Decompress };
-const compressors: Compressors = {
-  GZIP: by(zlib.gunzipSync),
-  BROTLI: by(zlib.brotliDecompressSync),
-  ...(zstdDecompressSync ? { ZSTD: by(zstdDecompressSync) } : {}),
-};
