@@ -4,7 +4,8 @@
  */
 import type { Link } from "../link.js";
 import type { EventStream } from "./events.js";
-import { emptyGated, type GatedBatch, type PulseTracker, type Stretch } from "./pulse-tracker.js";
+import type { Stretch } from "./pulse-track.js";
+import { emptyGated, type GatedBatch, type PulseTracker } from "./pulse-tracker.js";
 import type { BobPulses } from "./pulses.js";
 import { DeadTime, type GateStatistics } from "./types.js";
 

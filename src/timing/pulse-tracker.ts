@@ -1,24 +1,15 @@
 /**
  * Slots from times: n = round((t − delay_d − c)/P) with a clock (c, P) that follows the detections: groups of them are
  * measured in the gate; where they are not there, along drift lines over the whole period, which is how a lock comes back
- * after a gap. Times are taken relative to an anchor that moves along, so that float64 stays exact however long the dump
- * (FORMATS.md: never a time through float64).
+ * after a gap.
  */
-import { ClockFilter, offsetAt } from "./clock-filter.js";
 import type { DetectorBatch } from "./events.js";
 import { clockIndex, lowerBound } from "./events.js";
+import { FollowedClock, type PulseClock } from "./pulse-clock.js";
+import { PulseGate } from "./pulse-gate.js";
 import { type Measured, measurePulses } from "./pulse-measure.js";
-import { thin, trackReport } from "./track.js";
+import { PulseTrack, type Stretch } from "./pulse-track.js";
 import type { GateStatistics } from "./types.js";
-
-/** A pulse's middle: number and time. */
-export interface PulseClock {
-  /** Anchor: middle of pulse `pulse` is at `time` + `fraction` ps. */
-  time: bigint;
-  fraction: number;
-  pulse: number;
-  period: number;
-}
 
 /** What a batch's detections became; arrays are reused by the next call. */
 export interface GatedBatch {
@@ -34,14 +25,6 @@ export interface GatedBatch {
   stretches: { from: number; stretch: Stretch }[];
 }
 
-/** Detections numbered without a break; after a long gap their numbers are right but for a common shift. */
-export interface Stretch {
-  /** Pulses that the shift can be; 0 for the first stretch. */
-  readonly reach: number;
-  /** What to add, once Alice has told (pulse-relock.ts). */
-  shift: number | undefined;
-}
-
 /** The clock is corrected after this many detections; where they show nothing, after up to the larger number. */
 const groupDetections = 200;
 const largestGroup = 3200;
@@ -54,11 +37,7 @@ const forgetPs = 1e12;
 const usualShare = 0.5;
 /** A group ends at a silence of this many mean spacings. */
 const silence = 200;
-/** The filter's sigmas within which a lost clock is: beyond half a period pulse numbers are open. */
-const lostSigmas = 6;
 const spacingGain = 0.002;
-/** Uncertainty of the clock that the train was found with. */
-const firstSigmas = { offset: 3000, drift: 2e-7, rate: 1e-17 };
 
 export function emptyGated(): GatedBatch {
   return {
@@ -72,15 +51,9 @@ export function emptyGated(): GatedBatch {
 }
 
 export class PulseTracker {
-  /** By detector: counts of `bins` bins. */
-  private readonly histogram: Float64Array;
-  private readonly binPs: number;
-  private inside = 0;
-  private outside = 0;
-  private readonly firstClock: PulseClock;
-  /** Corrections: detections they rest on, and the offset against the first clock. */
-  private readonly track: { pulse: number; offsetPs: number; weight: number; stretch: Stretch }[] = [];
-  private filter: ClockFilter;
+  private readonly clock: FollowedClock;
+  private readonly gates: PulseGate;
+  private readonly track: PulseTrack;
   private stretch: Stretch = { reach: 0, shift: 0 };
   /** Delay-corrected times of a batch, and those of earlier batches that no correction rests on yet. */
   private times = new Float64Array(0);
@@ -95,18 +68,15 @@ export class PulseTracker {
   private lastAnchor: bigint;
 
   constructor(
-    readonly clock: PulseClock,
+    start: PulseClock,
     /** Per detector, ps after the first of the list. */
-    readonly delays: readonly number[],
-    readonly halfWidth: number,
-    private readonly bins = 64,
+    private readonly delays: readonly number[],
+    halfWidth: number,
   ) {
-    this.firstClock = { ...clock };
-    this.lastAnchor = clock.time;
-    this.filter = new ClockFilter({ at: clock.fraction, offset: 0, drift: 0, rate: 0 }, firstSigmas);
-    const reach = Math.min(clock.period / 2, 2 * halfWidth);
-    this.binPs = (2 * reach) / bins;
-    this.histogram = new Float64Array(delays.length * bins);
+    this.clock = new FollowedClock(start);
+    this.gates = new PulseGate(start.period, delays.length, halfWidth);
+    this.track = new PulseTrack({ ...start });
+    this.lastAnchor = start.time;
   }
 
   gate(batch: DetectorBatch, out: GatedBatch): void {
@@ -138,25 +108,30 @@ export class PulseTracker {
       const before = this.stretch;
       const to = this.followGroup(from, n);
       if (this.stretch !== before) out.stretches.push({ from, stretch: this.stretch });
-      if (this.lost(this.times[from]!)) this.leaveOut(out, from, to);
-      else this.assign(out, from, to);
+      if (this.lost(this.times[from]!)) this.gates.leaveOut(out.slot, from, to);
+      else this.gates.assign(times, out, from, to, clock, clock.filter.state);
       from = to;
     }
-    this.moveAnchor(shift + (batch.dt[size - 1] ?? 0));
+    const step = clock.moveAnchor(shift + (batch.dt[size - 1] ?? 0));
+    this.pending = this.pending.map((t) => t - step);
   }
 
   /** Corrects the clock by detections from `from` on, if it can. @returns where they end */
   private followGroup(from: number, n: number): number {
-    const { clock, times } = this;
+    const { clock, times, track } = this;
     // Before the stretch that the clock was found on it is only extended, not corrected.
-    const known = clock.fraction + (this.firstClock.pulse - clock.pulse - 0.5) * clock.period;
+    const known = clock.fraction + (track.first.pulse - clock.pulse - 0.5) * clock.period;
     if (times[from]! < known) {
       let to = from + 1;
       while (to < n && times[to]! < known) to++;
       return to;
     }
-    const rested = this.filter.state.at + restPs;
-    if (times[from]! < rested && this.pending.length === 0 && this.filter.sigmas.offset < restShare * this.halfWidth)
+    const rested = clock.filter.state.at + restPs;
+    if (
+      times[from]! < rested &&
+      this.pending.length === 0 &&
+      clock.filter.sigmas.offset < restShare * this.gates.halfWidth
+    )
       return from + lowerBound(times.subarray(from, n), rested);
     let size = groupDetections;
     let to = this.groupEnd(from, n, size);
@@ -174,8 +149,16 @@ export class PulseTracker {
         this.trimmed = true;
         return from + lowerBound(times.subarray(from, to), lit);
       }
-      if (reach > 0) this.restart(seen, reach);
-      else this.correct(seen);
+      if (reach > 0) {
+        this.stretch = { reach: this.stretch.reach + reach, shift: undefined };
+        clock.restart(seen);
+      } else {
+        // Not where light came back: what is seen first there is half noise.
+        track.note(seen, clock, this.stretch);
+        clock.correct(seen);
+      }
+      const share = seen.counted / seen.size;
+      this.share = this.share > 0 ? 0.8 * this.share + 0.2 * share : share;
       this.trimmed = false;
     } else if (to < n) {
       this.pending = [];
@@ -200,12 +183,8 @@ export class PulseTracker {
 
   /** Pulses by which numbers may be off at a time: 0 but after a silence, or where nothing was seen for as long. */
   private lost(time: number): number {
-    const { filter, usualSpacing, clock } = this;
-    if (time - filter.state.at < silence * usualSpacing) return 0;
-    const ahead = filter.copy();
-    ahead.predict(time);
-    const reach = lostSigmas * ahead.sigmas.offset;
-    return reach > clock.period / 2 ? Math.ceil(reach / clock.period) : 0;
+    const { usualSpacing, clock } = this;
+    return time - clock.filter.state.at < silence * usualSpacing ? 0 : clock.unsure(time);
   }
 
   private groupEnd(from: number, n: number, size: number): number {
@@ -225,7 +204,7 @@ export class PulseTracker {
   }
 
   private measure(from: number, to: number): Measured | undefined {
-    const { clock, halfWidth, pending, filter, share } = this;
+    const { clock, gates, pending, share } = this;
     const size = pending.length + to - from;
     let times = this.times.subarray(from, to);
     if (pending.length > 0) {
@@ -233,172 +212,21 @@ export class PulseTracker {
       times.set(pending);
       times.set(this.times.subarray(from, to), pending.length);
     }
-    return measurePulses(times, clock, filter, halfWidth, usualShare * share * size);
-  }
-
-  private assign(out: GatedBatch, from: number, to: number): void {
-    const { clock, halfWidth, binPs, times, bins, histogram } = this;
-    const { slot, detector } = out;
-    const { fraction, period, pulse } = clock;
-    const { at, offset, drift, rate } = this.filter.state;
-    const [perPeriod, perBin] = [1 / period, 1 / binPs];
-    const [half, bend, start] = [bins / 2, rate / 2, fraction + offset];
-    let inside = 0;
-    for (let i = from; i < to; i++) {
-      const t = times[i]!;
-      const x = t - at;
-      const rest = t - start - x * (drift + x * bend);
-      const k = Math.floor(rest * perPeriod + 0.5);
-      const residual = rest - k * period;
-      const bin = Math.floor(residual * perBin + half);
-      if (bin >= 0 && bin < bins) histogram[detector[i]! * bins + bin]!++;
-      if (residual <= halfWidth && residual >= -halfWidth) {
-        slot[i] = pulse + k;
-        inside++;
-      } else slot[i] = Number.NaN;
-    }
-    this.inside += inside;
-    this.outside += to - from - inside;
-  }
-
-  private leaveOut(out: GatedBatch, from: number, to: number): void {
-    out.slot.fill(Number.NaN, from, to);
-    this.outside += to - from;
-  }
-
-  /** Offset of pulse 0 and period over all that was gated, from a straight line through the corrections. */
-  meanClock() {
-    const first = this.firstClock;
-    let [s, sn, snn, sd, snd] = [0, 0, 0, 0, 0];
-    for (const { pulse, offsetPs, weight } of this.numbered()) {
-      s += weight;
-      sn += weight * pulse;
-      snn += weight * pulse * pulse;
-      sd += weight * offsetPs;
-      snd += weight * pulse * offsetPs;
-    }
-    const spread = s * snn - sn * sn;
-    const slope = spread > 0 ? (s * snd - sn * sd) / spread : 0;
-    const level = s > 0 ? (sd - slope * sn) / s : 0;
-    const period = first.period + slope;
-    const offsetPs = first.fraction + level - first.pulse * period;
-    return {
-      offsetPs,
-      anchor: first.time,
-      driftOf: (nominal: number) => period / nominal - 1,
-      /** By pulse times at their nominal period. */
-      trackOf: (nominal: number) =>
-        trackReport(
-          this.numbered().map(({ pulse, offsetPs }) => ({ at: (pulse + first.pulse) * nominal, offsetPs })),
-          { offset: level - slope * first.pulse, drift: slope / nominal },
-        ),
-    };
+    return measurePulses(times, clock, clock.filter, gates.halfWidth, usualShare * share * size);
   }
 
   /** Pulse numbers move by `shift`: Alice told which pulse slot 0 is. */
   renumber(shift: number): void {
     this.clock.pulse += shift;
-    this.firstClock.pulse += shift;
+    this.track.first.pulse += shift;
   }
 
   /** Statistics of what was gated since the last call. */
   statistics(): GateStatistics {
-    const { inside, outside, bins, binPs, halfWidth } = this;
-    const histogram = this.delays.map((_, d) => [...this.histogram.subarray(d * bins, (d + 1) * bins)]);
-    const outer = histogram.reduce((sum, counts) => {
-      const edge = counts.filter((_, bin) => Math.abs((bin + 0.5 - bins / 2) * binPs) > 1.2 * halfWidth);
-      return edge.length > 0 ? sum + edge.reduce((total, n) => total + n, 0) / (edge.length * binPs) : sum;
-    }, 0);
-    const result: GateStatistics = {
-      halfWidthPs: halfWidth,
-      binPs,
-      histogram,
-      inside,
-      outside,
-      background: Math.round(outer * 2 * halfWidth),
-    };
-    this.histogram.fill(0);
-    this.inside = 0;
-    this.outside = 0;
-    return result;
+    return this.gates.statistics();
   }
 
-  /** The track where pulse numbers are known. */
-  private numbered(): { pulse: number; offsetPs: number; weight: number }[] {
-    const { period } = this.firstClock;
-    return this.track.flatMap(({ pulse, offsetPs, weight, stretch: { shift } }) =>
-      shift === undefined ? [] : [{ pulse: pulse + shift, offsetPs: offsetPs - shift * period, weight }],
-    );
-  }
-
-  /** The clock is seen again after it was lost: a new filter, its pulse numbers open. */
-  private restart(seen: Measured, reach: number): void {
-    const filter = this.filter.copy();
-    filter.predict(seen.at);
-    const { at, drift, rate } = filter.state;
-    const { sigmas } = filter;
-    const measured = Number.isFinite(seen.driftVariance);
-    this.filter = new ClockFilter(
-      {
-        at,
-        offset: offsetAt(seen.state, at) + seen.offset,
-        drift: measured ? seen.state.drift + seen.state.rate * (at - seen.state.at) + seen.drift : drift,
-        rate,
-      },
-      {
-        offset: Math.sqrt(seen.offsetVariance),
-        drift: measured ? Math.sqrt(seen.driftVariance) : sigmas.drift,
-        rate: sigmas.rate,
-      },
-    );
-    this.stretch = { reach: this.stretch.reach + reach, shift: undefined };
-    this.corrected(seen);
-  }
-
-  private correct(seen: Measured): void {
-    const { filter } = this;
-    filter.predict(seen.at);
-    filter.seeOffset(offsetAt(seen.state, seen.at) + seen.offset - filter.state.offset, seen.offsetVariance);
-    if (Number.isFinite(seen.driftVariance)) {
-      const drift = seen.state.drift + seen.state.rate * (seen.at - seen.state.at) + seen.drift;
-      filter.seeDrift(drift - filter.state.drift, seen.driftVariance);
-    }
-    // Not where light came back: what is seen first there is half noise.
-    this.noted(seen);
-    this.corrected(seen);
-  }
-
-  /** For the report: where the detections say a pulse is, against the first clock. */
-  private noted(seen: Measured): void {
-    const { clock, firstClock } = this;
-    const k = (seen.at - clock.fraction) / clock.period;
-    const relative = clock.pulse - firstClock.pulse + k;
-    const now = Number(clock.time - firstClock.time) + clock.fraction - firstClock.fraction;
-    const delta = now + k * clock.period + offsetAt(seen.state, seen.at) + seen.offset - relative * firstClock.period;
-    this.track.push({ pulse: relative, offsetPs: delta, weight: seen.counted, stretch: this.stretch });
-    thin(this.track);
-  }
-
-  /** The line that detections are numbered by takes over what the filter knows. */
-  private corrected(seen: Measured): void {
-    const { clock, filter } = this;
-    const { offset, drift } = filter.fold();
-    clock.fraction += offset - drift * (seen.at - clock.fraction);
-    clock.period *= 1 + drift;
-    const share = seen.counted / seen.size;
-    this.share = this.share > 0 ? 0.8 * this.share + 0.2 * share : share;
-  }
-
-  private moveAnchor(last: number): void {
-    const { clock } = this;
-    const k = Math.floor((last - clock.fraction) / clock.period);
-    if (!(k > 0)) return;
-    const step = k * clock.period + clock.fraction;
-    const whole = Math.floor(step);
-    clock.time += BigInt(whole);
-    clock.fraction = step - whole;
-    clock.pulse += k;
-    this.filter.shift(whole);
-    this.pending = this.pending.map((t) => t - whole);
+  meanClock() {
+    return this.track.meanClock();
   }
 }

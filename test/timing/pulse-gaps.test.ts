@@ -5,7 +5,8 @@
 import { expect, test } from "vitest";
 import { Generator } from "../../src/simulate/generator.js";
 import { chooseHalfWidth } from "../../src/timing/pulse-calibration.js";
-import { emptyGated, PulseTracker, type Stretch } from "../../src/timing/pulse-tracker.js";
+import type { Stretch } from "../../src/timing/pulse-track.js";
+import { emptyGated, PulseTracker } from "../../src/timing/pulse-tracker.js";
 
 interface Case {
   readonly period: number;

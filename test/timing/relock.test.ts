@@ -7,7 +7,8 @@ import { LeakLedger } from "../../src/security/ledger.js";
 import { Generator } from "../../src/simulate/generator.js";
 import type { PulseBlock } from "../../src/timing/pulse-blocks.js";
 import { numberAsAlice, numberAsBob, openNumbers } from "../../src/timing/pulse-relock.js";
-import { PulseTracker, type Stretch } from "../../src/timing/pulse-tracker.js";
+import type { Stretch } from "../../src/timing/pulse-track.js";
+import { PulseTracker } from "../../src/timing/pulse-tracker.js";
 import { prepared, singlePhoton } from "./runs.js";
 
 const pulses = 40_000;
