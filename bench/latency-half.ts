@@ -32,7 +32,10 @@ export function createEngineExecutor(): Executor {
 
 let known: { key: string; alice: BitString; bob: BitString } | undefined;
 
-export function wordsOf({ bits, qber, seed }: Run): { alice: BitString; bob: BitString } {
+export function wordsOf({ bits, qber, seed }: Pick<Run, "bits" | "qber" | "seed">): {
+  alice: BitString;
+  bob: BitString;
+} {
   const key = `${bits} ${qber} ${seed}`;
   if (known?.key === key) return known;
   const draw = generator(seed);
@@ -49,6 +52,8 @@ export interface Half extends Pick<ReconcileOutcome, "rounds" | "choice"> {
   readonly roundTripSeconds: number;
   /** Of the reconciliations alone. */
   readonly seconds: number;
+  /** Of one block, on average, from its begin to its end. */
+  readonly blockSeconds: number;
 }
 
 export async function reconcileHalf(
@@ -74,19 +79,21 @@ export async function reconcileHalf(
   const channels = Array.from({ length: run.blocks }, (_, i) => run.channel + i);
   const waiting = channels.values();
   const outcomes: ReconcileOutcome[] = [];
-  let leaked = 0;
+  let [leaked, blockSeconds] = [0, 0];
   const began = performance.now();
   const line = async () => {
     for (const number of waiting) {
       const channel = number === run.channel ? first : connection.channel(number);
       const ledger = new LeakLedger();
+      const started = performance.now();
       outcomes.push(await reconciler[half]({ channel, executor, ledger, random: systemRandom }, word, known));
       leaked += ledger.total;
+      blockSeconds += (performance.now() - started) / 1000 / run.blocks;
       connection.finish(number);
     }
   };
   await Promise.all(Array.from({ length: run.inFlight }, line));
   const seconds = (performance.now() - began) / 1000;
   const rounds = outcomes.reduce((sum, one) => sum + one.rounds, 0);
-  return { rounds, choice: outcomes.at(-1)!.choice, leaked, roundTripSeconds, seconds };
+  return { rounds, choice: outcomes.at(-1)!.choice, leaked, roundTripSeconds, seconds, blockSeconds };
 }

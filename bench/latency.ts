@@ -10,6 +10,7 @@ import { createServer } from "node:net";
 import { Worker } from "node:worker_threads";
 import { Connection } from "../channel/connection.js";
 import type { BenchRow } from "../cli/bench.js";
+import { inFlight, leastInFlight } from "../run-window.js";
 import { entropy } from "../security/index.js";
 import type { Executor } from "../workers/executor.js";
 import { portOf } from "./ends.js";
@@ -18,9 +19,8 @@ import { createEngineExecutor, type Half, type Run, reconcileHalf, wordsOf } fro
 import type { Start } from "./latency-thread.js";
 
 /** Of a block. */
-const bits = 2 ** 23;
-const blocks = 8;
-const inFlight = 4;
+const bits = 2 ** 22;
+const blocks = 24;
 const qber = 0.01;
 const roundTrips = [0, 1, 5, 20, 100];
 const ways = [
@@ -44,8 +44,9 @@ export async function latency({ seconds, seed }: BenchOptions): Promise<BenchRow
 
 function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Executor, seed: number): Case {
   const { method, mode } = how;
-  const parameters: Record<string, unknown> = { bits, blocks, inFlight, qber, method, mode, delayMs: ms };
-  const run = { ...how, bits, blocks, inFlight, qber, seed };
+  const parameters: Record<string, unknown> = { bits, blocks, qber, method, mode, delayMs: ms };
+  const run = { ...how, bits, blocks, qber, seed };
+  let atOnce = leastInFlight;
   const secretRates: number[] = [];
   return {
     name: `reconcile ${method}${method === "ldpc" ? ` ${mode}` : ""}, ${ms} ms round trip`,
@@ -54,14 +55,17 @@ function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Exec
     workers: 2,
     parameters,
     async before() {
-      wordsOf({ channel: 0, ...run });
+      wordsOf(run);
     },
     async run() {
-      const outcome = await way.reconcile(executor, run);
-      const { rounds, choice, leaked, roundTripSeconds, seconds } = outcome;
+      const outcome = await way.reconcile(executor, { ...run, inFlight: atOnce });
+      const { rounds, choice, leaked, roundTripSeconds, seconds, blockSeconds } = outcome;
       secretRates.push((blocks * bits * (1 - entropy(qber)) - leaked) / seconds / 1e6);
       const secretMbitPerSecond = quantile(secretRates, 0.5);
       const { auto, lanes, framesInFlight, frameBits } = choice;
+      const turns = typeof lanes === "number" ? lanes : 1;
+      Object.assign(parameters, { inFlight: atOnce });
+      atOnce = inFlight((rounds / blocks / turns) * roundTripSeconds, blockSeconds);
       Object.assign(parameters, { rounds, leaked, roundTripSeconds, secretMbitPerSecond });
       Object.assign(parameters, { chosen: choice.method, lanes, framesInFlight, frameBits, auto });
       return new Elapsed(seconds);
@@ -74,14 +78,12 @@ function besideModel(rows: BenchRow[]): BenchRow[] {
   const at = (ms: unknown, ...names: string[]) =>
     rows.filter(({ parameters: p }) => p.delayMs === ms && names.includes(p.method as string));
   return rows.map((row) => {
-    const { method, delayMs, rounds, lanes, framesInFlight, frameBits, roundTripSeconds } = row.parameters as Record<
-      string,
-      number
-    > & { method: string };
+    const { method, delayMs, rounds, lanes, inFlight, framesInFlight, frameBits, roundTripSeconds } =
+      row.parameters as Record<string, number> & { method: string };
     const more: Record<string, number> = {};
     if (method === "cascade") {
       const waves = blocks * Math.ceil(bits / (frameBits! * (framesInFlight! / lanes!)));
-      const carried = (inFlight * framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
+      const carried = (inFlight! * framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
       more.model = Math.min(at(0, "cascade")[0]!.median, carried);
       more.overModel = row.median / more.model;
     }

@@ -46,8 +46,8 @@ const commitBlocks = 32;
 /** A block whose slots are there. */
 export interface BegunBlock {
   readonly slots: BlockSlots;
-  /** The rest of its stages, to be called once. */
-  finish(): Promise<void>;
+  /** The rest of its stages, to be called once. @returns round trips of its reconciliation, one after the other */
+  finish(): Promise<number>;
 }
 
 export async function beginBlock(
@@ -120,6 +120,7 @@ export async function beginBlock(
   };
   const slots = await work.timed("slots", () => raw.slots(work.channel, random, ledger));
   const finish = async () => {
+    let waits = 0;
     const isThere = index === 0 || slots.pulses !== 0;
     if (isThere) {
       const outcome = await distillBlock(role === "alice" ? alice : bob, work, slots);
@@ -128,11 +129,19 @@ export async function beginBlock(
       await (kept ? state.keepRow(index, record.row) : options.keep(record, index));
       options.onBlock(record);
       for (const key of outcome.keys) key.bytes.fill(0);
+      waits = waitsOf(outcome);
     } else await state.mark(index, "closed");
     session.connection.finish(index);
     session.progress();
+    return waits;
   };
   return { slots, finish };
+}
+
+/** Cascade's waves in flight share round trips. */
+function waitsOf({ reconciled }: BlockOutcome): number {
+  const { rounds = 0, choice } = reconciled ?? {};
+  return rounds / (typeof choice?.lanes === "number" ? Math.max(1, choice.lanes) : 1);
 }
 
 const trackedBlocks = 3;

@@ -48,7 +48,7 @@ export class Window {
     this.failed.catch(() => undefined);
   }
 
-  add(block: Promise<void>): void {
+  add(block: Promise<unknown>): void {
     const tracked: Promise<void> = block.then(
       () => {
         this.running.delete(tracked);

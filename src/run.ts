@@ -17,8 +17,8 @@ export interface RunOptions extends LockOptions, BlockOptions {
   data(): Promise<{ readonly data: OwnData; close(): Promise<void> }>;
 }
 
-/** Round trips of a block with LDPC, about: in so many of them an end only waits. */
-const roundTripsOfBlock = 10;
+/** Round trips of a block besides those of its reconciliation, about: in so many of them an end only waits. */
+const roundTripsOfBlock = 8;
 const nextSchema = z.strictObject({ index: z.int().min(0).nullable() });
 
 /** Runs until the dump is done at both ends. */
@@ -66,11 +66,11 @@ async function lead(
       await keepReserve(session, running);
       await control.send("next", { index: raw.index });
       const began = performance.now();
-      const waiting = session.roundTripSeconds * roundTripsOfBlock;
       const block = beginBlock(session, options, raw);
       const ended = block.then(({ finish }) => finish());
       running.add(
-        ended.then(() => {
+        ended.then((waits) => {
+          const waiting = session.roundTripSeconds * (roundTripsOfBlock + waits);
           running.size = inFlight(waiting, (performance.now() - began) / 1000);
         }),
       );
