@@ -8,6 +8,7 @@ import type { RunState } from "./run-state.js";
 import type { Session } from "./session.js";
 import { receiveTag, sendTag } from "./stages/commit.js";
 import type { Disclose } from "./timing/pair-acquire.js";
+import { unless } from "./unless.js";
 
 export interface LockOptions {
   readonly role: Role;
@@ -28,7 +29,7 @@ export async function lockClocks(
     disclose: disclosing(options.state),
     vouch: () => (options.role === "bob" ? sendTag : receiveTag)(sealed),
   });
-  const source = await Promise.race([locking, session.over]);
+  const source = await unless(locking, session.over);
   // Whether there is a lock is believed only once both ends have sealed what was said.
   if (options.role === "bob") {
     await sendTag(sealed);

@@ -11,6 +11,7 @@ import { type BlockOptions, beginBlock } from "./run-block.js";
 import { type LockOptions, lockClocks } from "./run-lock.js";
 import { inFlight, leastInFlight, mostInFlight, type Window, withWindow } from "./run-window.js";
 import type { Session } from "./session.js";
+import { unless } from "./unless.js";
 
 export interface RunOptions extends LockOptions, BlockOptions {
   /** Opened anew for every session: a dump is read from its start each time. */
@@ -58,7 +59,7 @@ async function lead(
   return withWindow(session, leastInFlight, async (running) => {
     const blocks = source.blocks?.();
     for (;;) {
-      const next = await Promise.race([blocks?.next(), running.failed, session.over]);
+      const next = blocks && (await unless(blocks.next(), running.failed, session.over));
       if (next === undefined || next.done) return undefined;
       const raw = next.value;
       if (!session.plan.isOpen(raw.index)) continue;
@@ -75,9 +76,9 @@ async function lead(
         }),
       );
       if (!source.growing) continue;
-      // Only so many blocks are announced as Alice has. What wins a race is kept as long as `over` lasts: no whole block.
+      // Only so many blocks are announced as Alice has.
       const last = block.then(({ slots }) => slots.last);
-      if (await Promise.race([last, running.failed, session.over])) return raw.last ? undefined : "alice";
+      if (await unless(last, running.failed, session.over)) return raw.last ? undefined : "alice";
     }
   });
 }
@@ -98,7 +99,7 @@ async function follow(
     let last = -1;
     let heard = performance.now();
     for (;;) {
-      const { index } = await Promise.race([control.receive("next", nextSchema), running.failed, session.over]);
+      const { index } = await unless(control.receive("next", nextSchema), running.failed, session.over);
       if (index === null) return source?.growing && blocks && !ahead?.last ? "bob" : undefined;
       // Nothing was left to do: the link is slower than the ends.
       const sourceSeconds = running.count === 0 && last >= 0 ? (performance.now() - heard) / 1000 : 0;
@@ -109,7 +110,7 @@ async function follow(
       await keepReserve(session, running);
       last = index;
       while (blocks && (ahead === undefined || ahead.index < index)) {
-        const { value, done } = await Promise.race([blocks.next(), running.failed, session.over]);
+        const { value, done } = await unless(blocks.next(), running.failed, session.over);
         ahead = done ? undefined : value;
         if (done) blocks = undefined;
       }
