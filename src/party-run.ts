@@ -99,7 +99,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
         sink,
         ...deposits,
         random: options.random ?? systemRandom,
-        metadata: (bits, index) => metadata(bits, index),
+        metadata,
         record,
         keep,
         onBlock: ({ row }) => options.onBlock?.(row as unknown as BlockRow),
@@ -123,7 +123,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
     ...(interrupted ? { interrupted: true } : {}),
   };
 
-  function metadata(_bits: number, index: number) {
+  function metadata(index: number) {
     return {
       link: link.name,
       block: index,

@@ -32,7 +32,7 @@ export interface BlockWork extends StageContext {
   /** Blocks before this one that have ended, in order, for alarms. */
   readonly earlier: readonly EarlierBlock[];
   /** What goes into every key beside its bits; asked for once all but the commit has been said. */
-  metadata(bits: number): Omit<SecretKey, "id" | "bytes" | "bits">;
+  metadata(): Omit<SecretKey, "id" | "bytes" | "bits">;
   /** Runs a stage; its time goes to the report. */
   timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
   /** Durable marks (run-state.ts): the seed leaves; the key is prepared (Bob) or decided (Alice); it is released. */
@@ -126,7 +126,7 @@ export async function distillBlock(end: EndStages, work: BlockWork, slots: Block
 
     const { key, ids, slot } = await work.timed("amplify", () => end.amplify(work, word, secured));
     secrets.push(key);
-    const made = splitKey(key, secured.bits, ids, work.metadata(secured.bits), slot);
+    const made = splitKey(key, secured.bits, ids, work.metadata(), slot);
     unheld = [...made.keys, ...(made.deposit ? [made.deposit] : [])];
     const outcome = { ...verified, keys: made.keys, poolBits: secured.poolBits };
     const records = { decide: () => work.decide(made, outcome), release: () => work.release(made) };

@@ -23,7 +23,7 @@ export interface BlockOptions extends ReleaseOptions {
   readonly executor: Executor;
   readonly state: RunState;
   readonly random: RandomSource;
-  metadata(bits: number, index: number): BlockMetadata;
+  metadata(index: number): BlockMetadata;
   /** What is to be kept of a block. */
   record(outcome: BlockOutcome, index: number, context: BlockContext): BlockRecord;
   /** A block ended. */
@@ -95,7 +95,7 @@ export async function beginBlock(
     sourceSeconds,
     keyQber: keyQberOf(rows),
     earlier: rows,
-    metadata: (bits) => ({ ...options.metadata(bits, index), transcript: digestOnce() }),
+    metadata: () => ({ ...options.metadata(index), transcript: digestOnce() }),
     async timed(stage, run) {
       const began = performance.now();
       try {
