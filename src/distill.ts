@@ -17,10 +17,10 @@ import { openStateFolder } from "./keys/state-folder.js";
 import { linkDigests } from "./link/digests.js";
 import { ownReading } from "./link/end.js";
 import type { Link } from "./link.js";
-import { type PartyReport, runParty } from "./party-run.js";
 import { systemRandom } from "./random.js";
 import { type DistillReport, mergeReports } from "./report/distill-report.js";
 import type { BlockRow } from "./report/rows.js";
+import { type PartyReport, runParty } from "./session/party-run.js";
 import type { Executor } from "./workers/executor.js";
 
 export interface DistillOptions {

@@ -1,9 +1,9 @@
 /** Pool and kernels behind one object (CONTRACT.md, "Library"). */
 import type { BitString } from "./bits.js";
 import { type DistillOptions, distill } from "./distill.js";
-import { type PartyOptions, type PartyReport, runParty } from "./party-run.js";
 import type { DistillReport } from "./report/distill-report.js";
 import { selfTest } from "./security/self-test.js";
+import { type PartyOptions, type PartyReport, runParty } from "./session/party-run.js";
 import { type PairOptions, type ReconcileResult, reconcilePair } from "./stages/reconcile/pair.js";
 import { PoolExecutor } from "./workers/executor.js";
 import { toeplitz } from "./workers/toeplitz.js";

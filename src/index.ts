@@ -7,6 +7,6 @@ export { JsonlSink } from "./keys/jsonl-sink.js";
 export { AuthKeyPool } from "./keys/pool.js";
 export type { KeySink, SecretKey } from "./keys/types.js";
 export { type Link, type LinkInput, parseLink } from "./link.js";
-export type { PartyOptions, PartyReport } from "./party-run.js";
 export type { DistillReport } from "./report/distill-report.js";
+export type { PartyOptions, PartyReport } from "./session/party-run.js";
 export type { PairOptions, ReconcileResult } from "./stages/reconcile/pair.js";

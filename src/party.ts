@@ -4,7 +4,7 @@
  *   slots → sift → estimate → reconcile → verify → secure → amplify → commit
  *
  * Each step is one file in stages/ that holds both ends. Meeting the peer, several blocks at once, crashes and
- * reconnects: session.ts and run-state.ts.
+ * reconnects: session/session.ts and session/state.ts.
  */
 import { randomUUID } from "node:crypto";
 import { type BitString, countOnes, xorBits } from "./bits.js";
@@ -35,7 +35,7 @@ export interface BlockWork extends StageContext {
   metadata(): Omit<SecretKey, "id" | "bytes" | "bits">;
   /** Runs a stage; its time goes to the report. */
   timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
-  /** Durable marks (run-state.ts): the seed leaves; the key is prepared (Bob) or decided (Alice); it is released. */
+  /** Durable marks (session/state.ts): the seed leaves; the key is prepared (Bob) or decided (Alice); it is released. */
   seeded(): Promise<void>;
   decide(made: BlockKeys, outcome: BlockOutcome): Promise<void>;
   release(made: BlockKeys): Promise<void>;

@@ -13,7 +13,7 @@ import { QkdError } from "../errors.js";
 import { linkDigests } from "../link/digests.js";
 import type { Link } from "../link.js";
 import { longestRanges } from "../ranges.js";
-import type { HeldBlocks } from "../run-state.js";
+import type { HeldBlocks } from "../session/state.js";
 import { receiveTag, sendTag } from "../stages/commit.js";
 import type { ConnectionAuthentication } from "./authentication.js";
 import { type Connection, helloChannel } from "./connection.js";

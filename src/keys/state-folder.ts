@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Role } from "../channel/types.js";
 import { QkdError } from "../errors.js";
-import { RunState, type StateRecord } from "../run-state.js";
+import { RunState, type StateRecord } from "../session/state.js";
 import { makeFolder } from "./durable.js";
 import { FileJournal } from "./journal.js";
 import { takeLock } from "./lock.js";

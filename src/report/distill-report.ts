@@ -1,6 +1,6 @@
 /** The report of a run: both ends' rows joined, every figure counted in it (CONTRACT.md, `distill`). */
 import type { Link } from "../link.js";
-import type { PartyReport } from "../party-run.js";
+import type { PartyReport } from "../session/party-run.js";
 import type { ClockReport, DisclosedClicks, NoLock } from "../timing/types.js";
 import { type GateReport, gateReport } from "./gates.js";
 import type { BlockRow } from "./rows.js";

@@ -1,7 +1,7 @@
 /** A block's outcome as a row of public counts: for reports, JSON and the state folder (private where one-way: 0600). */
 import type { BlockOutcome } from "../party.js";
-import type { BlockContext } from "../run-block.js";
 import { entropy } from "../security/index.js";
+import type { BlockContext } from "../session/block.js";
 import type { DisclosedClicks, GateStatistics } from "../timing/types.js";
 
 export interface BlockRow {

@@ -14,7 +14,7 @@ import type { StageContext } from "./context.js";
 const emptySchema = z.strictObject({});
 const tagSchema = z.strictObject({ pad: wireCount, tag: wireBytes });
 
-/** What the commit does to this end's durable state (run-state.ts). */
+/** What the commit does to this end's durable state (session/state.ts). */
 export interface CommitRecords {
   /** Bob: the key is durable but not released. Alice: her commit record is durable; from here on the key exists. */
   decide(): Promise<void>;

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openStateFolder } from "../../src/keys/state-folder.js";
 import type { BlockRecord } from "../../src/keys/types.js";
-import { releaseKeys } from "../../src/run-release.js";
-import type { RunState } from "../../src/run-state.js";
+import { releaseKeys } from "../../src/session/release.js";
+import type { RunState } from "../../src/session/state.js";
 import { key } from "./key.js";
 
 class Crash extends Error {}

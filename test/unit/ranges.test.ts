@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { MemoryJournal } from "../../src/keys/journal.js";
 import { MemoryPrepared } from "../../src/keys/prepared-store.js";
 import { inRanges, longestRanges, parseRanges, rangesOf, rangesText } from "../../src/ranges.js";
-import { type BlockStatus, planBlocks, RunState, type StateRecord } from "../../src/run-state.js";
+import { type BlockStatus, planBlocks, RunState, type StateRecord } from "../../src/session/state.js";
 
 const sorted = fc.uniqueArray(fc.nat(3000), { maxLength: 2000 }).map((list) => list.sort((a, b) => a - b));
 

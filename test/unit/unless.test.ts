@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
-import { unless } from "../../src/unless.js";
+import { unless } from "../../src/session/unless.js";
 
 const never = new Promise<never>(() => undefined);
 

@@ -1,13 +1,13 @@
 /** A session's clocks: locked with the peer and sealed; what was disclosed for it stays the same in every session. */
-import { type LockedSource, lockSource, type OwnData, type SourceFacts } from "./block-source.js";
-import { syncChannel } from "./channel/connection.js";
-import type { Role } from "./channel/types.js";
-import { QkdError } from "./errors.js";
-import type { Link } from "./link.js";
-import type { RunState } from "./run-state.js";
+import { type LockedSource, lockSource, type OwnData, type SourceFacts } from "../block-source.js";
+import { syncChannel } from "../channel/connection.js";
+import type { Role } from "../channel/types.js";
+import { QkdError } from "../errors.js";
+import type { Link } from "../link.js";
+import { receiveTag, sendTag } from "../stages/commit.js";
+import type { Disclose } from "../timing/pair-acquire.js";
 import type { Session } from "./session.js";
-import { receiveTag, sendTag } from "./stages/commit.js";
-import type { Disclose } from "./timing/pair-acquire.js";
+import type { RunState } from "./state.js";
 import { unless } from "./unless.js";
 
 export interface LockOptions {

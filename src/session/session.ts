@@ -3,14 +3,14 @@
  * and go on; end when the dump is done at both ends.
  */
 import type { Duplex } from "node:stream";
-import type { Authenticator, ConnectionAuthentication } from "./channel/authentication.js";
-import { Connection, type ConnectionOptions } from "./channel/connection.js";
-import { greetAsAlice, greetAsBob, isMismatch, type Meeting } from "./channel/handshake.js";
-import type { Transport } from "./channel/tcp.js";
-import type { Role } from "./channel/types.js";
-import { interrupted, QkdError, toQkdError } from "./errors.js";
-import type { Link } from "./link.js";
-import { type BlockPlan, planBlocks, type RunState } from "./run-state.js";
+import type { Authenticator, ConnectionAuthentication } from "../channel/authentication.js";
+import { Connection, type ConnectionOptions } from "../channel/connection.js";
+import { greetAsAlice, greetAsBob, isMismatch, type Meeting } from "../channel/handshake.js";
+import type { Transport } from "../channel/tcp.js";
+import type { Role } from "../channel/types.js";
+import { interrupted, QkdError, toQkdError } from "../errors.js";
+import type { Link } from "../link.js";
+import { type BlockPlan, planBlocks, type RunState } from "./state.js";
 
 export interface SessionOptions {
   readonly role: Role;

@@ -1,26 +1,26 @@
 /** One end of a link as the library offers it: data, channel, keys in; keys to the sink and a report out. */
-import type { OwnData, SourceFacts } from "./block-source.js";
-import type { Authenticator } from "./channel/authentication.js";
-import type { ConnectionOptions } from "./channel/connection.js";
-import type { Transport } from "./channel/tcp.js";
-import type { Role } from "./channel/types.js";
-import { QkdError } from "./errors.js";
-import type { BlockRecord, KeySink } from "./keys/types.js";
-import type { Link } from "./link.js";
-import type { BlockOutcome } from "./party.js";
-import { type RandomSource, systemRandom } from "./random.js";
-import { type BlockRow, blockRow } from "./report/rows.js";
+import type { OwnData, SourceFacts } from "../block-source.js";
+import type { Authenticator } from "../channel/authentication.js";
+import type { ConnectionOptions } from "../channel/connection.js";
+import type { Transport } from "../channel/tcp.js";
+import type { Role } from "../channel/types.js";
+import { QkdError } from "../errors.js";
+import type { BlockRecord, KeySink } from "../keys/types.js";
+import type { Link } from "../link.js";
+import type { BlockOutcome } from "../party.js";
+import { type RandomSource, systemRandom } from "../random.js";
+import { type BlockRow, blockRow } from "../report/rows.js";
+import { type AuditRecord, auditRecord } from "../security/audit.js";
+import { tagEpsilon } from "../security/budget.js";
+import { proofOf } from "../security/proof.js";
+import { verificationTagBits } from "../stages/verify.js";
+import { version } from "../version.js";
+import type { Executor } from "../workers/executor.js";
+import type { BlockContext } from "./block.js";
+import { releaseKeys } from "./release.js";
 import { runSession } from "./run.js";
-import type { BlockContext } from "./run-block.js";
-import { releaseKeys } from "./run-release.js";
-import type { RunState } from "./run-state.js";
-import { type AuditRecord, auditRecord } from "./security/audit.js";
-import { tagEpsilon } from "./security/budget.js";
-import { proofOf } from "./security/proof.js";
 import { keepSessions } from "./session.js";
-import { verificationTagBits } from "./stages/verify.js";
-import { version } from "./version.js";
-import type { Executor } from "./workers/executor.js";
+import type { RunState } from "./state.js";
 
 export interface PartyOptions {
   readonly role: Role;

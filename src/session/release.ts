@@ -1,7 +1,7 @@
 /** A committed block's keys on their way out of the prepared store. */
-import { QkdError } from "./errors.js";
-import type { BlockKeys, BlockRecord, Deposits, KeySink } from "./keys/types.js";
-import type { RunState } from "./run-state.js";
+import { QkdError } from "../errors.js";
+import type { BlockKeys, BlockRecord, Deposits, KeySink } from "../keys/types.js";
+import type { RunState } from "./state.js";
 
 export interface ReleaseOptions {
   readonly sink: KeySink;

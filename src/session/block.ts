@@ -1,21 +1,21 @@
 /**
  * One block in a session: party.ts with the peer's channel, and everything that must be durable before something else may
- * happen (run-state.ts).
+ * happen (state.ts).
  */
-import type { RawBlock } from "./block-source.js";
-import type { BlockChannel, Role } from "./channel/types.js";
-import { QkdError } from "./errors.js";
-import type { BlockKeys, BlockRecord, SecretKey } from "./keys/types.js";
-import type { Link } from "./link.js";
-import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "./party.js";
-import type { RandomSource } from "./random.js";
-import type { BlockRow } from "./report/rows.js";
-import { type ReleaseOptions, releaseKeys } from "./run-release.js";
-import type { RunState } from "./run-state.js";
-import { LeakLedger } from "./security/index.js";
+import type { RawBlock } from "../block-source.js";
+import type { BlockChannel, Role } from "../channel/types.js";
+import { QkdError } from "../errors.js";
+import type { BlockKeys, BlockRecord, SecretKey } from "../keys/types.js";
+import type { Link } from "../link.js";
+import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "../party.js";
+import type { RandomSource } from "../random.js";
+import type { BlockRow } from "../report/rows.js";
+import { LeakLedger } from "../security/index.js";
+import type { BlockSlots } from "../stages/slots.js";
+import type { Executor } from "../workers/executor.js";
+import { type ReleaseOptions, releaseKeys } from "./release.js";
 import type { Session } from "./session.js";
-import type { BlockSlots } from "./stages/slots.js";
-import type { Executor } from "./workers/executor.js";
+import type { RunState } from "./state.js";
 
 export interface BlockOptions extends ReleaseOptions {
   readonly role: Role;

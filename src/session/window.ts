@@ -1,5 +1,5 @@
 /** A session's blocks under way: how many at once, and that all have ended before anything else goes on. */
-import { toQkdError } from "./errors.js";
+import { toQkdError } from "../errors.js";
 import type { Session } from "./session.js";
 
 export const leastInFlight = 4;

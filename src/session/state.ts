@@ -10,10 +10,10 @@
  *   released  the sink has it
  *   closed    done without key
  */
-import { QkdError } from "./errors.js";
-import type { Journal } from "./keys/journal.js";
-import type { PreparedKeys } from "./keys/prepared-store.js";
-import { inRanges, parseRanges, rangesOf, rangesText } from "./ranges.js";
+import { QkdError } from "../errors.js";
+import type { Journal } from "../keys/journal.js";
+import type { PreparedKeys } from "../keys/prepared-store.js";
+import { inRanges, parseRanges, rangesOf, rangesText } from "../ranges.js";
 
 export type BlockStatus = "begun" | "seeded" | "prepared" | "committed" | "released" | "closed";
 

@@ -3,15 +3,15 @@
  * that round trips cost little. Bob says which block comes next and when there is none; Alice follows.
  */
 import { z } from "zod";
-import type { LockedSource, OwnData, RawBlock } from "./block-source.js";
-import { closingChannel } from "./channel/connection.js";
-import type { BlockChannel, Role } from "./channel/types.js";
-import { QkdError } from "./errors.js";
-import { type BlockOptions, beginBlock } from "./run-block.js";
-import { type LockOptions, lockClocks } from "./run-lock.js";
-import { inFlight, leastInFlight, mostInFlight, type Window, withWindow } from "./run-window.js";
+import type { LockedSource, OwnData, RawBlock } from "../block-source.js";
+import { closingChannel } from "../channel/connection.js";
+import type { BlockChannel, Role } from "../channel/types.js";
+import { QkdError } from "../errors.js";
+import { type BlockOptions, beginBlock } from "./block.js";
+import { type LockOptions, lockClocks } from "./clock-lock.js";
 import type { Session } from "./session.js";
 import { unless } from "./unless.js";
+import { inFlight, leastInFlight, mostInFlight, type Window, withWindow } from "./window.js";
 
 export interface RunOptions extends LockOptions, BlockOptions {
   /** Opened anew for every session: a dump is read from its start each time. */
