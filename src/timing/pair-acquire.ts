@@ -160,8 +160,9 @@ export async function acquirePairsAsAlice(
   };
 }
 
-function chooseSegment({ from, pairsPerPs }: CoarseSearch): Stretch {
-  const wanted = calibrationPairs / pairsPerPs;
+/** From where pairs may begin, so that no key is lost before it, to enough pairs after they surely have. */
+function chooseSegment({ from, likely, pairsPerPs }: CoarseSearch): Stretch {
+  const wanted = Number(likely - from) + calibrationPairs / pairsPerPs;
   const length = Math.round(Math.min(longestSegmentPs, Math.max(shortestSegmentPs, wanted)));
   return { from, to: from + BigInt(length) };
 }

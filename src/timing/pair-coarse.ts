@@ -125,6 +125,8 @@ export interface CoarseSearch {
   readonly at: bigint;
   /** Where pairs begin, Bob's clock, as far as they could be followed back. */
   readonly from: bigint;
+  /** They may be so few that they only stand out from here on. */
+  readonly likely: bigint;
   readonly pairsPerPs: number;
 }
 
@@ -241,6 +243,7 @@ async function followBack(
     found,
     at: origin + BigInt(Math.round(found.at)),
     from: origin + BigInt(Math.ceil(pairs.from)),
+    likely: origin + BigInt(Math.ceil(pairs.likely)),
     pairsPerPs: pairs.perPs,
   };
 }

@@ -8,27 +8,60 @@ import type { CoarseOffset } from "./pair-bend.js";
 
 const slices = 128;
 /** Of the line's bin to each side: what counts as on it, and as beside it. */
-const near = 6;
+const near = 3;
 const beside = 24;
-/** So many pairs in a row, half of the most that there are, tell where they begin. */
-const runPairs = 100;
+/** ln of a likelihood ratio: pairs have begun; and what excludes that they had begun before. */
+const sure = 12;
+const doubt = 9;
+
+export interface Onset {
+  /** Pairs did not begin before, but with a chance of e^−doubt where a link had them from the start. */
+  readonly from: number;
+  /** Where they most likely begin. */
+  readonly likely: number;
+  readonly perPs: number;
+}
 
 /** @param begin where both dumps have begun, b's clock */
-export function firstPairs(a: Float64Array, b: Float64Array, line: CoarseOffset, begin: number) {
+export function firstPairs(a: Float64Array, b: Float64Array, line: CoarseOffset, begin: number): Onset {
   const from = Math.max(begin, b[0]!);
   const size = Math.max(1, b[b.length - 1]! - from) / slices;
   const { net, noise } = pairsBySlice(a, b, line, from, size);
-  const sum = (list: Float64Array, first = 0, count = slices) =>
-    list.subarray(first, first + count).reduce((all, n) => all + n, 0);
+  const sum = (list: Float64Array) => list.reduce((all, n) => all + n, 0);
   const all = Math.max(1, sum(net));
   // A slice weighs by its own pairs: the rate where there are any.
   const squares = net.reduce((total, n) => total + n * n, 0) - sum(noise);
   const perSlice = Math.max(all / slices, squares / all);
-  const run = Math.min(slices, Math.ceil(runPairs / perSlice));
-  const runs = Float64Array.from(net, (_, i) => (i + run <= slices ? sum(net, i, run) : Number.NEGATIVE_INFINITY));
-  const most = runs.reduce((largest, n) => Math.max(largest, n), 0);
-  const first = runs.findIndex((n) => n >= most / 2);
-  return { from: from + Math.max(0, first - 1) * size, perPs: perSlice / size };
+  const variance = Math.max(1, sum(noise) / slices);
+  const gains = net.map((n) => (perSlice * (n - perSlice / 2)) / variance);
+  const likely = firstRise(gains);
+  return {
+    from: from + Math.max(0, earliest(gains, likely) - 1) * size,
+    likely: from + likely * size,
+    perPs: perSlice / size,
+  };
+}
+
+/** Where the first rise that is no chance began (Page's test), or the highest there is. */
+function firstRise(gains: Float64Array): number {
+  let [height, start] = [0, 0];
+  let best = { height: 0, start: 0 };
+  for (let slice = 0; slice < gains.length && best.height < sure; slice++) {
+    if (height === 0) start = slice;
+    height = Math.max(0, height + gains[slice]!);
+    if (height > best.height) best = { height, start };
+  }
+  return best.start;
+}
+
+/** The first slice that pairs may have begun in: were they there from it on, fewer by chance would be no wonder. */
+function earliest(gains: Float64Array, likely: number): number {
+  let [first, gain] = [likely, 0];
+  for (let slice = likely - 1; slice >= 0; slice--) {
+    gain += gains[slice]!;
+    if (gain >= -doubt) first = slice;
+  }
+  return first;
 }
 
 function pairsBySlice(a: Float64Array, b: Float64Array, line: CoarseOffset, from: number, size: number) {

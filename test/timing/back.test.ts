@@ -53,6 +53,10 @@ test.each<[string, Case]>([
   ["Bob 9.9 s before, pass", { alice: 0, bob: -9.9, light: 0, end: 2, offset: 10, pairsHz: 3000, rate: 3e-18 }],
   ["Alice 4 s before", { alice: -4, bob: 0, light: 0, end: 3, offset: 0, pairsHz: 4000, rate: 0 }],
   ["weak, light after 1.3 s, pass", { alice: 0, bob: 0, light: 1.3, end: 4, offset: 0.1, pairsHz: 900, rate: 2e-18 }],
+  [
+    "weak from the start",
+    { alice: 0, bob: 0, light: 0, end: 5, offset: 0.05, pairsHz: 1300, noiseHz: 40_000, rate: 0 },
+  ],
   // Few pairs in wide bins tell little of a bend: finer ones must.
   ["few events", { alice: 0, bob: 0, light: 0, end: 4, offset: 0.5, pairsHz: 500, noiseHz: 9000, rate: 0 }],
 ])("%s", async (_, { alice, bob, light, end, offset, pairsHz, noiseHz: hz = 12_000, rate }) => {
