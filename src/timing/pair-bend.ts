@@ -71,18 +71,25 @@ export function judgePeak(
   { binPs: peakBinPs, driftStep }: { binPs: number; driftStep: number },
   searched: SearchedRange,
 ): CoarseOffset | undefined {
+  const { from, to } = overlapOf(a, b, peak.offset);
+  const span = to - from;
+  if (!(span > 0)) return undefined;
+  // The shorter the overlap the less a wrong drift smears: there a peak is seen from drifts further away.
+  const step = driftStep * Math.max(1, searched.span / span);
   // A bow of more than two bins would have left no peak.
-  const rate = Math.min(largestRate, (16 * peakBinPs) / searched.span ** 2);
-  const reach: Reach = { binPs: peakBinPs / finer, drift: 1.25 * driftStep, rate };
+  const rate = Math.min(largestRate, (16 * peakBinPs) / span ** 2);
+  const reach: Reach = { binPs: peakBinPs / finer, drift: 1.25 * step, rate };
   let line: Line = { ...peak, rate: 0 };
   let best: Bent | undefined;
-  for (let step = 0; step < mostSteps; step++) {
+  for (let i = 0; i < mostSteps; i++) {
     const next = bend(a, b, line, reach);
     if (!next || (best && next.sum <= best.sum)) break;
     best = next;
-    if (Math.abs(next.drift - line.drift) < driftStep) break;
+    if (Math.abs(next.drift - line.drift) < step) break;
     line = { ...next, rate: 0 };
   }
+  // Others are not counted among the trials.
+  if (!best || Math.abs(best.drift) > searched.largestDrift) return undefined;
   return standingOut(a, b, best, reach, (binPs) => trialsOf(searched, binPs));
 }
 
@@ -132,7 +139,9 @@ function standingOut(
     } else if (accepted || tail > 1.2 * before) return accepted;
     if (binPs < finestPs) return accepted;
     before = tail;
-    reach = { binPs: binPs / finer, drift: 2 * steps.driftStep, rate: 1.5 * steps.rateStep };
+    // Wide bins hold most pairs of a line that leaves them at its ends: which of them, chance decides.
+    const drift = (accepted ? 6 : 2) * steps.driftStep;
+    reach = { binPs: binPs / finer, drift, rate: 1.5 * steps.rateStep };
   }
   return accepted;
 }
@@ -161,8 +170,7 @@ export interface Bent extends Line {
 
 /** The fullest sum about a line, over the overlap. */
 export function bend(a: Float64Array, b: Float64Array, line: Line, reach: Reach): Bent | undefined {
-  const from = Math.max(b[0]!, a[0]! + line.offset);
-  const to = Math.min(b[b.length - 1]!, a[a.length - 1]! + line.offset);
+  const { from, to } = overlapOf(a, b, line.offset);
   const span = to - from;
   if (!(span > slices * reach.binPs)) return undefined;
   const { binPs } = reach;
@@ -192,6 +200,10 @@ export function bend(a: Float64Array, b: Float64Array, line: Line, reach: Reach)
     chance: (2 * total) / bendBins,
     steps,
   };
+}
+
+function overlapOf(a: Float64Array, b: Float64Array, offset: number): { from: number; to: number } {
+  return { from: Math.max(b[0]!, a[0]! + offset), to: Math.min(b[b.length - 1]!, a[a.length - 1]! + offset) };
 }
 
 /** Differences about a line by slice of time and bin. */

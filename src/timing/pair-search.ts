@@ -61,7 +61,8 @@ export async function coarseOffset(
   if (a.length < 2 * leastEvents || b.length < 2 * leastEvents) return undefined;
   const correlator = new Correlator(a, b, search);
   const { driftStep, binPs, span } = correlator;
-  const searched = { range: search.high - search.low, largestDrift, span };
+  // A judge looks as far beyond the drifts that are tried.
+  const searched = { range: search.high - search.low, largestDrift: largestDrift + 2 * driftStep, span };
   const most = Math.max(4, Math.min(mostJudged, mostPairs / judgedPairs(a, b, binPs)));
   let peaks: Peak[] = [];
   const judged = (count: number): CoarseOffset | undefined => {
