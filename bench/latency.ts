@@ -12,6 +12,7 @@ import { Connection } from "../channel/connection.js";
 import type { BenchRow } from "../cli/bench.js";
 import { entropy } from "../security/index.js";
 import { inFlight, leastInFlight } from "../session/window.js";
+import { tripsInTurn } from "../stages/reconcile/round-trip.js";
 import type { Executor } from "../workers/executor.js";
 import { portOf } from "./ends.js";
 import { type BenchOptions, type Case, Elapsed, measure, quantile } from "./harness.js";
@@ -63,9 +64,8 @@ function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Exec
       secretRates.push((blocks * bits * (1 - entropy(qber)) - leaked) / seconds / 1e6);
       const secretMbitPerSecond = quantile(secretRates, 0.5);
       const { auto, lanes, framesInFlight, frameBits } = choice;
-      const turns = typeof lanes === "number" ? lanes : 1;
       Object.assign(parameters, { inFlight: atOnce });
-      atOnce = inFlight((rounds / blocks / turns) * roundTripSeconds, blockSeconds);
+      atOnce = inFlight((tripsInTurn(outcome) / blocks) * roundTripSeconds, blockSeconds);
       Object.assign(parameters, { rounds, leaked, roundTripSeconds, secretMbitPerSecond });
       Object.assign(parameters, { chosen: choice.method, lanes, framesInFlight, frameBits, auto });
       return new Elapsed(seconds);

@@ -35,8 +35,11 @@ export async function openStateFolder(
     return {
       ...held,
       async close() {
-        await close();
-        await release();
+        try {
+          await close();
+        } finally {
+          await release();
+        }
       },
     };
   } catch (error) {

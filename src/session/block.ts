@@ -11,6 +11,7 @@ import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "../
 import type { RandomSource } from "../random.js";
 import type { BlockRow } from "../report/rows.js";
 import { LeakLedger } from "../security/index.js";
+import { tripsInTurn } from "../stages/reconcile/round-trip.js";
 import type { BlockSlots } from "../stages/slots.js";
 import type { Executor } from "../workers/executor.js";
 import { type ReleaseOptions, releaseKeys } from "./release.js";
@@ -129,19 +130,13 @@ export async function beginBlock(
       await (kept ? state.keepRow(index, record.row) : options.keep(record, index));
       options.onBlock(record);
       for (const key of outcome.keys) key.bytes.fill(0);
-      waits = waitsOf(outcome);
+      waits = outcome.reconciled ? tripsInTurn(outcome.reconciled) : 0;
     } else await state.mark(index, "closed");
     session.connection.finish(index);
     session.progress();
     return waits;
   };
   return { slots, finish };
-}
-
-/** Cascade's waves in flight share round trips. */
-function waitsOf({ reconciled }: BlockOutcome): number {
-  const { rounds = 0, choice } = reconciled ?? {};
-  return rounds / (typeof choice?.lanes === "number" ? Math.max(1, choice.lanes) : 1);
 }
 
 const trackedBlocks = 3;

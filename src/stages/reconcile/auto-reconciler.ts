@@ -16,7 +16,7 @@ import { cascadeReconciler } from "./cascade.js";
 import { fewTrips, lanesFor, planFrames, planWaves } from "./cascade-frames.js";
 import { othersInWork, whileInWork } from "./in-work.js";
 import { ldpcReconciler } from "./ldpc.js";
-import { roundTripIs, roundTripSeen } from "./round-trip.js";
+import { roundTripIs, roundTripSeen, tripsInTurn, wavesInFlight } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler, ReconciliationMode } from "./types.js";
 
 const echoSchema = z.strictObject({});
@@ -155,7 +155,7 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
   });
   const otherBlocks = othersInWork(context);
   const lanes = lanesFor(word.length, { roundTripSeconds }, otherBlocks);
-  const few = fewTrips(word.length, { ...options, roundTripSeconds: roundTripSeconds / (1 + otherBlocks) });
+  const few = fewTrips(word.length, options, otherBlocks);
   const waves = Math.max(1, planWaves(planFrames(word.length).words.length, lanes).length);
   const { workers } = context.executor;
   return chooseMethod({
@@ -212,11 +212,9 @@ function learnFrom(
   outcome: ReconcileOutcome,
   seconds: number,
 ): void {
-  const { lanes: inFlight, framesInFlight } = outcome.choice;
   const otherBlocks = othersInWork(context);
-  const wavesInFlight = typeof inFlight === "number" ? Math.max(1, inFlight) : 1;
-  const lanes = outcome.frames > Number(framesInFlight) ? wavesInFlight : 1;
-  const trips = method === "cascade" ? outcome.rounds / wavesInFlight : outcome.rounds + 1;
+  const lanes = outcome.frames > Number(outcome.choice.framesInFlight) ? wavesInFlight(outcome) : 1;
+  const trips = tripsInTurn(outcome) + (method === "cascade" ? 0 : 1);
   const core = coreSeconds(seconds, trips * roundTripSeconds, lanes, otherBlocks);
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
   if (word.length > 2 ** 18 && core * (1 + otherBlocks) > seconds / 4)

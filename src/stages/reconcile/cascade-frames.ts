@@ -96,7 +96,10 @@ export function cascadeParameters(qber: number, few = false): { levels: readonly
 const tightPace = { efficiency: 1.045, roundTrips: roundTripsOfWave };
 const fewPace = { efficiency: 1.09, roundTrips: 50 };
 
-/** Whether fewer round trips leave more secret bits a second; a source that fills a block more slowly sets the pace. */
+/**
+ * Whether fewer round trips leave more secret bits a second; a source that fills a block more slowly sets the pace, and
+ * other blocks fill their share of the waits.
+ */
 export function fewTrips(
   bits: number,
   {
@@ -104,10 +107,12 @@ export function fewTrips(
     roundTripSeconds = 0,
     sourceSeconds = 0,
   }: Pick<ReconcileOptions, "qber" | "roundTripSeconds" | "sourceSeconds">,
+  others = 0,
 ): boolean {
   const h = entropy(Math.min(0.5, qber));
+  const wait = roundTripSeconds / (1 + others);
   const rate = ({ efficiency, roundTrips }: typeof tightPace) =>
-    Math.max(0, 1 - h - efficiency * h) / Math.max(sourceSeconds, bits / coreSpeed + roundTrips * roundTripSeconds);
+    Math.max(0, 1 - h - efficiency * h) / Math.max(sourceSeconds, bits / coreSpeed + roundTrips * wait);
   return rate(fewPace) > rate(tightPace);
 }
 

@@ -10,6 +10,7 @@ import type { Answer, Ask } from "./cascade-messages.js";
 import type { ReconcileContext } from "./types.js";
 
 let blocks = 0;
+
 /** The next block's waves start in another thread. */
 export class BlockLanes {
   private readonly block = blocks++;

@@ -50,7 +50,7 @@ export const cascadeReconciler: Reconciler = {
       const roundTripSeconds = roundTripSeen(context)?.seconds ?? options.roundTripSeconds;
       const known = { ...options, ...(roundTripSeconds === undefined ? {} : { roundTripSeconds }) };
       const lanes = lanesFor(word.length, known, others);
-      const few = fewTrips(word.length, { ...known, roundTripSeconds: (known.roundTripSeconds ?? 0) / (1 + others) });
+      const few = fewTrips(word.length, known, others);
       const own = { seed: context.random(16), lanes, few };
       checkAccounting(options);
       // Bob deals while she does.

@@ -1,5 +1,5 @@
 /** The round trip of a connection, as its blocks see it: what is learnt in one the next ones know, of whatever method. */
-import type { ReconcileContext } from "./types.js";
+import type { ReconcileContext, ReconcileOutcome } from "./types.js";
 
 interface RoundTrip {
   readonly seconds: number;
@@ -16,4 +16,14 @@ export function roundTripSeen({ channel }: ReconcileContext): RoundTrip | undefi
 
 export function roundTripIs({ channel }: ReconcileContext, seconds: number): void {
   seen.set(channel.line ?? channel, { seconds, blocks: 0 });
+}
+
+/** Cascade's, which share round trips; 1 for what has none. */
+export function wavesInFlight({ choice }: Pick<ReconcileOutcome, "choice">): number {
+  return typeof choice.lanes === "number" ? Math.max(1, choice.lanes) : 1;
+}
+
+/** Round trips of a block's reconciliation that came one after the other. */
+export function tripsInTurn(outcome: Pick<ReconcileOutcome, "rounds" | "choice">): number {
+  return outcome.rounds / wavesInFlight(outcome);
 }
