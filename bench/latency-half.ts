@@ -4,7 +4,10 @@ import { BitString, xorBits } from "../bits.js";
 import type { Connection } from "../channel/connection.js";
 import { systemRandom } from "../random.js";
 import { LeakLedger } from "../security/ledger.js";
+import { Window } from "../session/window.js";
+import { blocksInWork, mostInWork } from "../stages/reconcile/in-work.js";
 import { reconcilerOf } from "../stages/reconcile/index.js";
+import { tripsInTurn } from "../stages/reconcile/round-trip.js";
 import type { ReconcileOutcome, ReconciliationMode } from "../stages/reconcile/types.js";
 import { type Executor, PoolExecutor } from "../workers/executor.js";
 import { fill, generator } from "./harness.js";
@@ -13,7 +16,7 @@ export interface Run {
   /** Of the first block; the others follow. */
   readonly channel: number;
   readonly blocks: number;
-  /** At once, as a session has them. */
+  /** Of Alice's at once, to begin with; then as a session has them. */
   readonly inFlight: number;
   readonly method: "ldpc" | "cascade" | "auto";
   readonly mode: ReconciliationMode;
@@ -52,8 +55,8 @@ export interface Half extends Pick<ReconcileOutcome, "rounds" | "choice"> {
   readonly roundTripSeconds: number;
   /** Of the reconciliations alone. */
   readonly seconds: number;
-  /** Of one block, on average, from its begin to its end. */
-  readonly blockSeconds: number;
+  /** In the end. */
+  readonly inFlight: number;
 }
 
 export async function reconcileHalf(
@@ -74,26 +77,30 @@ export async function reconcileHalf(
   }
   const { method, mode } = run;
   const reconciler = reconcilerOf({ reconciliation: { method, mode, accounting: "pattern-public" } });
-  const options = { qber: run.qber, mode, accounting: "pattern-public" } as const;
+  const options = { qber: run.qber, mode, accounting: "pattern-public", windowed: true } as const;
   const known = { ...options, ...(half === "asAlice" ? { roundTripSeconds } : {}) };
   const channels = Array.from({ length: run.blocks }, (_, i) => run.channel + i);
-  const waiting = channels.values();
+  const running = new Window(half === "asAlice" ? run.inFlight : mostInWork);
   const outcomes: ReconcileOutcome[] = [];
-  let [leaked, blockSeconds] = [0, 0];
-  const began = performance.now();
-  const line = async () => {
-    for (const number of waiting) {
-      const channel = number === run.channel ? first : connection.channel(number);
-      const ledger = new LeakLedger();
-      const started = performance.now();
-      outcomes.push(await reconciler[half]({ channel, executor, ledger, random: systemRandom }, word, known));
-      leaked += ledger.total;
-      blockSeconds += (performance.now() - started) / 1000 / run.blocks;
-      connection.finish(number);
-    }
+  let leaked = 0;
+  const block = async (number: number) => {
+    const channel = number === run.channel ? first : connection.channel(number);
+    const ledger = new LeakLedger();
+    const started = performance.now();
+    const outcome = await reconciler[half]({ channel, executor, ledger, random: systemRandom }, word, known);
+    outcomes.push(outcome);
+    leaked += ledger.total;
+    connection.finish(number);
+    const blockSeconds = (performance.now() - started) / 1000;
+    if (half === "asAlice") running.size = blocksInWork(tripsInTurn(outcome) * roundTripSeconds, blockSeconds);
   };
-  await Promise.all(Array.from({ length: run.inFlight }, line));
+  const began = performance.now();
+  for (const number of channels) {
+    await running.room();
+    running.add(block(number));
+  }
+  await running.drain();
   const seconds = (performance.now() - began) / 1000;
   const rounds = outcomes.reduce((sum, one) => sum + one.rounds, 0);
-  return { rounds, choice: outcomes.at(-1)!.choice, leaked, roundTripSeconds, seconds, blockSeconds };
+  return { rounds, choice: outcomes.at(-1)!.choice, leaked, roundTripSeconds, seconds, inFlight: running.size };
 }

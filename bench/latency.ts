@@ -11,8 +11,7 @@ import { Worker } from "node:worker_threads";
 import { Connection } from "../channel/connection.js";
 import type { BenchRow } from "../cli/bench.js";
 import { entropy } from "../security/index.js";
-import { inFlight, leastInFlight } from "../session/window.js";
-import { tripsInTurn } from "../stages/reconcile/round-trip.js";
+import { leastInWork, mostInWork } from "../stages/reconcile/in-work.js";
 import type { Executor } from "../workers/executor.js";
 import { portOf } from "./ends.js";
 import { type BenchOptions, type Case, Elapsed, measure, quantile } from "./harness.js";
@@ -47,8 +46,9 @@ function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Exec
   const { method, mode } = how;
   const parameters: Record<string, unknown> = { bits, blocks, qber, method, mode, delayMs: ms };
   const run = { ...how, bits, blocks, qber, seed };
-  let atOnce = leastInFlight;
-  const secretRates: number[] = [];
+  // Of a way so long that its first run is its only one, the window would grow all along.
+  let inFlight: number = ms > 0 ? mostInWork : leastInWork;
+  const shares: number[] = [];
   return {
     name: `reconcile ${method}${method === "ldpc" ? ` ${mode}` : ""}, ${ms} ms round trip`,
     unit: "Mbit/s",
@@ -59,14 +59,13 @@ function caseOf(ms: number, way: Way, how: (typeof ways)[number], executor: Exec
       wordsOf(run);
     },
     async run() {
-      const outcome = await way.reconcile(executor, { ...run, inFlight: atOnce });
-      const { rounds, choice, leaked, roundTripSeconds, seconds, blockSeconds } = outcome;
-      secretRates.push((blocks * bits * (1 - entropy(qber)) - leaked) / seconds / 1e6);
-      const secretMbitPerSecond = quantile(secretRates, 0.5);
+      const outcome = await way.reconcile(executor, { ...run, inFlight });
+      const { rounds, choice, leaked, roundTripSeconds, seconds } = outcome;
+      inFlight = outcome.inFlight;
+      shares.push(1 - entropy(qber) - leaked / (blocks * bits));
+      const secretShare = quantile(shares, 0.5);
       const { auto, lanes, framesInFlight, frameBits } = choice;
-      Object.assign(parameters, { inFlight: atOnce });
-      atOnce = inFlight((tripsInTurn(outcome) / blocks) * roundTripSeconds, blockSeconds);
-      Object.assign(parameters, { rounds, leaked, roundTripSeconds, secretMbitPerSecond });
+      Object.assign(parameters, { inFlight, rounds, leaked, roundTripSeconds, secretShare });
       Object.assign(parameters, { chosen: choice.method, lanes, framesInFlight, frameBits, auto });
       return new Elapsed(seconds);
     },
@@ -80,7 +79,7 @@ function besideModel(rows: BenchRow[]): BenchRow[] {
   return rows.map((row) => {
     const { method, delayMs, rounds, lanes, inFlight, framesInFlight, frameBits, roundTripSeconds } =
       row.parameters as Record<string, number> & { method: string };
-    const more: Record<string, number> = {};
+    const more: Record<string, number> = { secretMbitPerSecond: secret(row) };
     if (method === "cascade") {
       const waves = blocks * Math.ceil(bits / (frameBits! * (framesInFlight! / lanes!)));
       const carried = (inFlight! * framesInFlight! * frameBits!) / ((rounds! / waves) * roundTripSeconds!) / 1e6;
@@ -88,11 +87,14 @@ function besideModel(rows: BenchRow[]): BenchRow[] {
       more.overModel = row.median / more.model;
     }
     if (method === "auto") {
-      const secret = (row: BenchRow) => row.parameters.secretMbitPerSecond as number;
       more.ofBetter = secret(row) / Math.max(...at(delayMs, "cascade", "ldpc").map(secret));
     }
     return { ...row, parameters: { ...row.parameters, ...more } };
   });
+}
+
+function secret({ median, parameters }: BenchRow): number {
+  return median * (parameters.secretShare as number);
 }
 
 /** A connection to a Bob behind a delay. */

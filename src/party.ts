@@ -151,7 +151,7 @@ function reconcileOptions(
   { qber, rough }: { qber: number; rough: boolean },
 ): ReconcileOptions {
   const { mode, accounting } = link.reconciliation;
-  return { qber, mode, accounting, roundTripSeconds, sourceSeconds, rough };
+  return { qber, mode, accounting, roundTripSeconds, sourceSeconds, rough, windowed: true };
 }
 
 /** @param truth Alice's bits as far as they are known, where this end is Bob */

@@ -7,11 +7,12 @@ import type { LockedSource, OwnData, RawBlock } from "../block-source.js";
 import { closingChannel } from "../channel/connection.js";
 import type { BlockChannel, Role } from "../channel/types.js";
 import { QkdError } from "../errors.js";
+import { blocksInWork, leastInWork, mostInWork } from "../stages/reconcile/in-work.js";
 import { type BlockOptions, beginBlock } from "./block.js";
 import { type LockOptions, lockClocks } from "./clock-lock.js";
 import type { Session } from "./session.js";
 import { unless } from "./unless.js";
-import { inFlight, leastInFlight, mostInFlight, type Window, withWindow } from "./window.js";
+import { type Window, withWindow } from "./window.js";
 
 export interface RunOptions extends LockOptions, BlockOptions {
   /** Opened anew for every session: a dump is read from its start each time. */
@@ -19,7 +20,7 @@ export interface RunOptions extends LockOptions, BlockOptions {
 }
 
 /** Round trips of a block besides those of its reconciliation, about: in so many of them an end only waits. */
-const roundTripsOfBlock = 8;
+const roundTripsOfBlock = 7;
 const nextSchema = z.strictObject({ index: z.int().min(0).nullable() });
 
 /** Runs until the dump is done at both ends. */
@@ -56,7 +57,7 @@ async function lead(
   source: LockedSource,
   control: BlockChannel,
 ): Promise<Role | undefined> {
-  return withWindow(session, leastInFlight, async (running) => {
+  return withWindow(session, leastInWork, async (running) => {
     const blocks = source.blocks?.();
     for (;;) {
       const next = blocks && (await unless(blocks.next(), running.failed, session.over));
@@ -72,7 +73,7 @@ async function lead(
       running.add(
         ended.then((waits) => {
           const waiting = session.roundTripSeconds * (roundTripsOfBlock + waits);
-          running.size = inFlight(waiting, (performance.now() - began) / 1000);
+          running.size = blocksInWork(waiting, (performance.now() - began) / 1000);
         }),
       );
       if (!source.growing) continue;
@@ -93,7 +94,7 @@ async function follow(
   source: LockedSource | undefined,
   control: BlockChannel,
 ): Promise<Role | undefined> {
-  return withWindow(session, mostInFlight + 1, async (running) => {
+  return withWindow(session, mostInWork + 1, async (running) => {
     let blocks = source?.blocks?.();
     let ahead: RawBlock | undefined;
     let last = -1;

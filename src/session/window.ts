@@ -2,15 +2,6 @@
 import { toQkdError } from "../errors.js";
 import type { Session } from "./session.js";
 
-export const leastInFlight = 4;
-export const mostInFlight = 12;
-
-/** So many blocks that as many compute as on a link without delay; a long block waits for a small share of its time. */
-export function inFlight(waitingSeconds: number, blockSeconds: number): number {
-  const computing = Math.max(1 - waitingSeconds / blockSeconds, leastInFlight / mostInFlight);
-  return Math.round(leastInFlight / computing);
-}
-
 /**
  * Runs blocks at once and returns only when every one of them has ended, however the first failure came: a commit that is
  * still being written must be over before the peer is met again and asked what is committed.

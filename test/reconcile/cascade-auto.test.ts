@@ -1,12 +1,14 @@
+import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
-import { type AutoInput, chooseMethod } from "../../src/stages/reconcile/auto.js";
+import { type AutoInput, chooseMethod, coreSeconds } from "../../src/stages/reconcile/auto.js";
 import { autoReconciler } from "../../src/stages/reconcile/auto-reconciler.js";
 import { fewTrips } from "../../src/stages/reconcile/cascade-frames.js";
+import { blocksInTheEnd, blocksInWork, leastInWork, mostInWork } from "../../src/stages/reconcile/in-work.js";
 import { reconcilePair } from "../../src/stages/reconcile/pair.js";
 import type { Accounting } from "../../src/stages/reconcile/types.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
@@ -44,6 +46,29 @@ describe("auto", () => {
     const slow = chooseMethod({ ...input, roundTripSeconds, bits: 16e6, sourceSeconds: 60 });
     expect(slow).toMatchObject({ method: "cascade", why: expect.stringContaining("the link is the bottleneck") });
     expect(chooseMethod({ ...input, roundTripSeconds, bits: 16e6, sourceSeconds: 0.01 }).mode).toBe("throughput");
+  });
+  it("expects of each method the blocks that a session would have in work with it", () => {
+    const near = { ...input, roundTripSeconds: 0.005, bits: 4e6 };
+    expect(chooseMethod(near).method).toBe("ldpc");
+    const waited = near.candidates.map((one) => {
+      const waiting = one.roundTrips * near.roundTripSeconds;
+      return { ...one, otherBlocks: blocksInTheEnd(waiting, near.bits / one.bitsPerSecond) - 1 };
+    });
+    expect(waited.map(({ otherBlocks }) => otherBlocks)).toEqual([3, 3, mostInWork - 1]);
+    expect(chooseMethod({ ...near, candidates: waited }).method).toBe("cascade");
+  });
+  it("a window ends at so many blocks that it keeps them, and what computing a block takes is found again", () => {
+    const seconds = fc.double({ min: 0.001, max: 10, noNaN: true });
+    fc.assert(
+      fc.property(seconds, seconds, (waiting, core) => {
+        const blocks = blocksInTheEnd(waiting, core);
+        const took = Math.max(waiting + core, Math.min(leastInWork * core + waiting, mostInWork * core));
+        expect(Math.abs(blocksInWork(waiting, took) - blocks)).toBeLessThanOrEqual(1);
+        if (blocks === mostInWork) return;
+        expect(coreSeconds(took, waiting, 1, leastInWork + waiting / core) / core).toBeCloseTo(1);
+      }),
+      { seed: 8, numRuns: 1000 },
+    );
   });
   it("Cascade takes fewer round trips where waiting costs, not where the source sets the pace", () => {
     const bits = 2 ** 25;

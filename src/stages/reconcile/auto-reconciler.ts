@@ -14,7 +14,7 @@ import { type AutoChoice, type Candidate, chooseMethod, coreSeconds, nameOf } fr
 import { bothOf } from "./both.js";
 import { cascadeReconciler } from "./cascade.js";
 import { fewTrips, lanesFor, planFrames, planWaves } from "./cascade-frames.js";
-import { othersInWork, whileInWork } from "./in-work.js";
+import { blocksInTheEnd, othersInWork, whileInWork } from "./in-work.js";
 import { ldpcReconciler } from "./ldpc.js";
 import { roundTripIs, roundTripSeen, tripsInTurn, wavesInFlight } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler, ReconciliationMode } from "./types.js";
@@ -28,7 +28,8 @@ const startSeconds = 0.05;
 const unknownSeconds = 10;
 const modes = ["auto", "throughput", "efficiency"] as const;
 const methodSchema = z.union([
-  z.strictObject({ method: z.enum(["echo", "cascade"]) }),
+  z.strictObject({ method: z.literal("echo") }),
+  z.strictObject({ method: z.literal("cascade") }),
   z.strictObject({ method: z.literal("ldpc"), mode: z.enum(modes) }),
 ]);
 const methods = { ldpc: ldpcReconciler, cascade: cascadeReconciler } as const;
@@ -79,12 +80,18 @@ const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
   },
 };
 
+interface Speed {
+  readonly bitsPerSecond: number;
+  /** When its first block ended, ms: what began before has paid for threads, codes and compilation as well. */
+  readonly warm: number;
+}
+
 /** Of each candidate by name, what this process has seen. */
-const measured = new WeakMap<Executor, Map<string, number>>();
+const measured = new WeakMap<Executor, Map<string, Speed>>();
 
 export const autoReconciler: Reconciler = {
   asAlice: (context, word, options) =>
-    whileInWork(context, async () => {
+    whileInWork(context, "alice", async () => {
       if (options.accounting === "one-way") return withChoice("asAlice", context, word, options, oneWay);
       const choice = await decide(context, word, options);
       const { method, mode, roundTripSeconds = 0 } = choice;
@@ -93,31 +100,35 @@ export const autoReconciler: Reconciler = {
     }),
   async asBob(context, word, options) {
     if (options.accounting === "one-way") return withChoice("asBob", context, word, options, oneWay);
-    const next = () => context.channel.receive("reconcile-method", methodSchema);
-    let said = await next();
-    for (let i = 0; i < mostEchoes && said.method === "echo"; i++) {
-      await context.channel.send("reconcile-echo", {});
-      said = await next();
-    }
-    if (said.method === "echo") throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice asks for an echo too many.");
-    const choice = { ...choose(context, word, options), mode: undefined, ...said, method: said.method };
-    return withChoice("asBob", context, word, options, choice);
+    const said = await heard(context);
+    return whileInWork(context, "bob", async () => {
+      const choice = { ...choose(context, word, options), mode: undefined, ...said };
+      return withChoice("asBob", context, word, options, choice);
+    });
   },
   async asBoth(contexts, words, options) {
     const near = { ...options, roundTripSeconds: 0 };
     const { alice } = contexts;
     const choice = options.accounting === "one-way" ? oneWay : choose(alice, words.alice, near);
     const { method, mode = options.mode } = choice as Chosen;
-    const began = performance.now();
+    const begin = beginOf(alice);
     const both = await bothOf(methods[method])(contexts, words, { ...near, mode });
-    const seconds = (performance.now() - began) / 1000;
-    learnFrom(alice, words.alice, { ...near, mode }, method, both.alice, seconds);
+    learnFrom(alice, words.alice, { ...near, mode }, method, both.alice, begin);
     const told = (outcome: ReconcileOutcome) => ({ ...outcome, choice: { ...outcome.choice, auto: choice } });
     return { alice: told(both.alice), bob: told(both.bob) };
   },
 };
 
 const oneWay = { method: "ldpc", why: "one-way accounting excludes Cascade" } as const;
+
+async function heard({ channel }: ReconcileContext) {
+  for (let echoes = 0; ; echoes++) {
+    const said = await channel.receive("reconcile-method", methodSchema);
+    if (said.method !== "echo") return said;
+    if (echoes === mostEchoes) throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice asks for an echo too many.");
+    await channel.send("reconcile-echo", {});
+  }
+}
 
 async function decide(context: ReconcileContext, word: BitString, options: ReconcileOptions): Promise<AutoChoice> {
   const at = (roundTripSeconds: number) => choose(context, word, { ...options, roundTripSeconds });
@@ -140,8 +151,9 @@ async function decide(context: ReconcileContext, word: BitString, options: Recon
 }
 
 function choose(context: ReconcileContext, word: BitString, options: ReconcileOptions): AutoChoice {
-  const speeds = measured.get(context.executor);
-  const { qber, accounting, mode, roundTripSeconds = 0, sourceSeconds = 0 } = options;
+  const { executor } = context;
+  const { qber, accounting, mode, roundTripSeconds = 0, sourceSeconds = 0, windowed = false } = options;
+  const bits = word.length;
   const candidate = (
     expected: Expected,
     named: Pick<Candidate, "method" | "mode">,
@@ -149,32 +161,33 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
   ): Candidate => ({
     ...named,
     efficiency: between(expected.efficiency, qber),
-    bitsPerSecond: speeds?.get(nameOf(named)) ?? workers * between(expected.speed, qber),
+    bitsPerSecond: measured.get(executor)?.get(nameOf(named))?.bitsPerSecond ?? workers * between(expected.speed, qber),
     roundTrips: cycles * between(expected.roundTrips, qber),
     lanes,
   });
-  const otherBlocks = othersInWork(context);
-  const lanes = lanesFor(word.length, { roundTripSeconds }, otherBlocks);
-  const few = fewTrips(word.length, options, otherBlocks);
-  const waves = Math.max(1, planWaves(planFrames(word.length).words.length, lanes).length);
-  const { workers } = context.executor;
+  const ldpc = (mode: ReconciliationMode) => candidate(ldpcExpected[mode], { method: "ldpc", mode }, executor);
+  const cascade = (others: number) => {
+    const lanes = lanesFor(bits, { roundTripSeconds }, others);
+    const expected = fewTrips(bits, options, others) ? cascadeFewExpected : cascadeExpected;
+    const waves = Math.max(1, planWaves(planFrames(bits).words.length, lanes).length);
+    const together = { cycles: Math.ceil(waves / lanes), lanes: overlapping(waves, lanes) };
+    return candidate(expected, { method: "cascade" }, together);
+  };
+  const now = othersInWork(context);
+  const othersOf = ({ roundTrips, bitsPerSecond }: Candidate) =>
+    windowed ? blocksInTheEnd(roundTrips * roundTripSeconds, bits / bitsPerSecond) - 1 : now;
+  const inTheEnd = (one: Candidate) => ({ ...one, otherBlocks: othersOf(one) });
   return chooseMethod({
     qber,
     accounting,
     roundTripSeconds,
     sourceSeconds,
-    bits: word.length,
-    otherBlocks,
+    bits,
     yieldPerBit: 1 - entropy(Math.min(0.5, qber)),
     candidates: [
-      candidate(
-        few ? cascadeFewExpected : cascadeExpected,
-        { method: "cascade" },
-        { cycles: Math.ceil(waves / lanes), lanes: overlapping(waves, lanes) },
-      ),
-      ...modes
-        .filter((one) => mode === "auto" || one === mode)
-        .map((one) => candidate(ldpcExpected[one], { method: "ldpc", mode: one }, { workers })),
+      // Beside more blocks it takes fewer waves.
+      inTheEnd(cascade(othersOf(cascade(now)))),
+      ...modes.filter((one) => mode === "auto" || one === mode).map((one) => inTheEnd(ldpc(one))),
     ],
   });
 }
@@ -197,11 +210,20 @@ async function withChoice(
   auto: Chosen,
 ): Promise<ReconcileOutcome> {
   const { method, mode = options.mode } = auto;
-  const began = performance.now();
+  const begin = beginOf(context);
   const outcome = await methods[method][half](context, word, { ...options, mode });
-  const seconds = (performance.now() - began) / 1000;
-  learnFrom(context, word, { ...options, mode }, method, outcome, seconds);
+  learnFrom(context, word, { ...options, mode }, method, outcome, begin);
   return { ...outcome, choice: { ...outcome.choice, auto } };
+}
+
+interface Begin {
+  /** ms */
+  readonly at: number;
+  readonly others: number;
+}
+
+function beginOf(context: ReconcileContext): Begin {
+  return { at: performance.now(), others: othersInWork(context) };
 }
 
 function learnFrom(
@@ -210,26 +232,25 @@ function learnFrom(
   { qber, mode, roundTripSeconds = 0 }: ReconcileOptions,
   method: Candidate["method"],
   outcome: ReconcileOutcome,
-  seconds: number,
+  begin: Begin,
 ): void {
-  const otherBlocks = othersInWork(context);
+  const now = performance.now();
+  const seconds = (now - begin.at) / 1000;
   const lanes = outcome.frames > Number(outcome.choice.framesInFlight) ? wavesInFlight(outcome) : 1;
-  const trips = tripsInTurn(outcome) + (method === "cascade" ? 0 : 1);
-  const core = coreSeconds(seconds, trips * roundTripSeconds, lanes, otherBlocks);
+  const waiting = tripsInTurn(outcome) * roundTripSeconds;
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
-  if (word.length > 2 ** 18 && core * (1 + otherBlocks) > seconds / 4)
-    learn(context.executor, method === "ldpc" ? { method, mode } : { method }, word.length / core, qber);
-}
-
-/** The first block, which builds codes and compiles, does not outweigh what was expected. */
-function learn(executor: Executor, named: Pick<Candidate, "method" | "mode">, speed: number, qber: number): void {
-  const speeds = measured.get(executor) ?? new Map<string, number>();
+  if (word.length <= 2 ** 18 || waiting >= seconds / 2) return;
+  const { executor } = context;
+  const speeds = measured.get(executor) ?? new Map<string, Speed>();
   measured.set(executor, speeds);
-  const name = nameOf(named);
+  const named = method === "ldpc" ? { method, mode } : { method };
   const expected = named.mode
     ? between(ldpcExpected[named.mode].speed, qber) * executor.workers
     : between(cascadeExpected.speed, qber);
-  speeds.set(name, 0.7 * (speeds.get(name) ?? expected) + 0.3 * speed);
+  const { bitsPerSecond, warm } = speeds.get(nameOf(named)) ?? { bitsPerSecond: expected, warm: now };
+  const blocks = 1 + (begin.others + othersInWork(context)) / 2;
+  const speed = begin.at < warm ? bitsPerSecond : word.length / coreSeconds(seconds, waiting, lanes, blocks);
+  speeds.set(nameOf(named), { bitsPerSecond: 0.7 * bitsPerSecond + 0.3 * speed, warm });
 }
 
 function between(points: Readonly<Record<number, number>>, x: number): number {

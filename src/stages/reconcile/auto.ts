@@ -7,6 +7,7 @@
  * leak wins. The accounting is given, never chosen: one-way leaves LDPC alone.
  */
 import { entropy } from "../../security/entropy.js";
+import { leastInWork } from "./in-work.js";
 import type { Accounting, ReconciliationMode } from "./types.js";
 
 export interface Candidate {
@@ -20,6 +21,8 @@ export interface Candidate {
   /** One after the other, for the whole block. */
   readonly roundTrips: number;
   readonly lanes?: number;
+  /** In work besides this one, in the end. */
+  readonly otherBlocks?: number;
 }
 
 export interface AutoInput {
@@ -27,8 +30,6 @@ export interface AutoInput {
   readonly accounting: Accounting;
   readonly roundTripSeconds: number;
   readonly bits: number;
-  /** In work besides this one. */
-  readonly otherBlocks?: number;
   /** In so many seconds the link fills a block; 0 where it is faster than the ends. */
   readonly sourceSeconds?: number;
   /** Secret bits a sifted bit before leakage (1 − h(φ) at most), under this accounting. */
@@ -73,8 +74,8 @@ function keepsUp(input: AutoInput, candidate: Candidate): boolean {
   return (input.sourceSeconds ?? 0) > 0 && blockSeconds(input, candidate) <= input.sourceSeconds!;
 }
 
-function blockSeconds({ roundTripSeconds, bits, otherBlocks = 0 }: AutoInput, candidate: Candidate): number {
-  const { bitsPerSecond, roundTrips, lanes = 1 } = candidate;
+function blockSeconds({ roundTripSeconds, bits }: AutoInput, candidate: Candidate): number {
+  const { bitsPerSecond, roundTrips, lanes = 1, otherBlocks = 0 } = candidate;
   const core = bits / bitsPerSecond;
   return Math.max(core, (roundTrips * roundTripSeconds + core / lanes) / (1 + otherBlocks));
 }
@@ -86,7 +87,10 @@ function secretRate(input: AutoInput, candidate: Candidate): number {
   return seconds > 0 ? (bits / seconds) * Math.max(0, yieldPerBit - efficiency * entropy(qber)) : 0;
 }
 
-/** Core seconds of a block that took so long from begin to end; the inverse of the above. */
-export function coreSeconds(seconds: number, waiting: number, lanes: number, otherBlocks = 0): number {
-  return Math.min(seconds / (1 + otherBlocks), (seconds - waiting) * lanes);
+/**
+ * Core seconds of one of so many blocks in work, which took so long from begin to end: about the inverse of the above. Of
+ * blocks that wait, no more than the least number compute at once.
+ */
+export function coreSeconds(seconds: number, waiting: number, lanes: number, blocks: number): number {
+  return Math.min(seconds / blocks, ((seconds - waiting) * lanes) / Math.min(blocks, leastInWork));
 }

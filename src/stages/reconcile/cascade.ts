@@ -45,7 +45,7 @@ interface Block {
 
 export const cascadeReconciler: Reconciler = {
   asAlice: (context, word, options) =>
-    whileInWork(context, async () => {
+    whileInWork(context, "alice", async () => {
       const others = othersInWork(context);
       const roundTripSeconds = roundTripSeen(context)?.seconds ?? options.roundTripSeconds;
       const known = { ...options, ...(roundTripSeconds === undefined ? {} : { roundTripSeconds }) };

@@ -23,7 +23,7 @@ export function wavesInFlight({ choice }: Pick<ReconcileOutcome, "choice">): num
   return typeof choice.lanes === "number" ? Math.max(1, choice.lanes) : 1;
 }
 
-/** Round trips of a block's reconciliation that came one after the other. */
+/** Round trips of a block's reconciliation that came one after the other: those of the rounds, and one to begin and end. */
 export function tripsInTurn(outcome: Pick<ReconcileOutcome, "rounds" | "choice">): number {
-  return outcome.rounds / wavesInFlight(outcome);
+  return 1 + outcome.rounds / wavesInFlight(outcome);
 }

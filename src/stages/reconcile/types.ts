@@ -29,6 +29,8 @@ export interface ReconcileOptions {
   readonly roundTripSeconds?: number;
   /** Alice: seconds in which the link fills a block, where the ends wait for it; absent or 0 where it waits for them. */
   readonly sourceSeconds?: number;
+  /** Blocks follow, and the caller keeps as many in work as their waits ask for (in-work.ts, blocksInWork). */
+  readonly windowed?: boolean;
 }
 
 export interface Rounds {
