@@ -20,7 +20,7 @@ import type { Start } from "./latency-thread.js";
 
 /** Of a block. */
 const bits = 2 ** 22;
-const blocks = 24;
+const blocks = 32;
 const qber = 0.01;
 const roundTrips = [0, 1, 5, 20, 100];
 const ways = [

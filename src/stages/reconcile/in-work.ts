@@ -3,8 +3,8 @@ import type { BlockChannel, Role } from "../../channel/types.js";
 import type { Executor } from "../../workers/executor.js";
 import type { ReconcileContext } from "./types.js";
 
-export const leastInWork = 4;
-export const mostInWork = 12;
+export const leastInWork = 6;
+export const mostInWork = 16;
 
 /** So many blocks that as many compute as on a link without delay; a long block waits for a small share of its time. */
 export function blocksInWork(waitingSeconds: number, blockSeconds: number): number {
