@@ -5,7 +5,7 @@ import type { Connection } from "../channel/connection.js";
 import { systemRandom } from "../random.js";
 import { LeakLedger } from "../security/ledger.js";
 import { Window } from "../session/window.js";
-import { blocksInWork, mostInWork } from "../stages/reconcile/in-work.js";
+import { blocksInWork, coreSeconds, mostInWork } from "../stages/reconcile/in-work.js";
 import { reconcilerOf } from "../stages/reconcile/index.js";
 import { tripsInTurn } from "../stages/reconcile/round-trip.js";
 import type { ReconcileOutcome, ReconciliationMode } from "../stages/reconcile/types.js";
@@ -86,13 +86,16 @@ export async function reconcileHalf(
   const block = async (number: number) => {
     const channel = number === run.channel ? first : connection.channel(number);
     const ledger = new LeakLedger();
-    const started = performance.now();
+    const [started, beside] = [performance.now(), running.count];
     const outcome = await reconciler[half]({ channel, executor, ledger, random: systemRandom }, word, known);
     outcomes.push(outcome);
     leaked += ledger.total;
     connection.finish(number);
+    if (half === "asBob") return;
+    const waiting = tripsInTurn(outcome) * roundTripSeconds;
     const blockSeconds = (performance.now() - started) / 1000;
-    if (half === "asAlice") running.size = blocksInWork(tripsInTurn(outcome) * roundTripSeconds, blockSeconds);
+    const blocks = Math.max(beside + 1, running.count);
+    running.size = blocksInWork(waiting, coreSeconds(blockSeconds, waiting, blocks));
   };
   const began = performance.now();
   for (const number of channels) {

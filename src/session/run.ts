@@ -7,7 +7,7 @@ import type { LockedSource, OwnData, RawBlock } from "../block-source.js";
 import { closingChannel } from "../channel/connection.js";
 import type { BlockChannel, Role } from "../channel/types.js";
 import { QkdError } from "../errors.js";
-import { blocksInWork, leastInWork, mostInWork } from "../stages/reconcile/in-work.js";
+import { blocksInWork, coreSeconds, leastInWork, mostInWork } from "../stages/reconcile/in-work.js";
 import { type BlockOptions, beginBlock } from "./block.js";
 import { type LockOptions, lockClocks } from "./clock-lock.js";
 import type { Session } from "./session.js";
@@ -67,13 +67,15 @@ async function lead(
       await running.room();
       await keepReserve(session, running);
       await control.send("next", { index: raw.index });
-      const began = performance.now();
+      const [began, beside] = [performance.now(), running.count];
       const block = beginBlock(session, options, raw);
       const ended = block.then(({ finish }) => finish());
       running.add(
         ended.then((waits) => {
           const waiting = session.roundTripSeconds * (roundTripsOfBlock + waits);
-          running.size = blocksInWork(waiting, (performance.now() - began) / 1000);
+          const seconds = (performance.now() - began) / 1000;
+          const blocks = Math.max(beside + 1, running.count);
+          running.size = blocksInWork(waiting, coreSeconds(seconds, waiting, blocks));
         }),
       );
       if (!source.growing) continue;

@@ -5,10 +5,10 @@ import { BitString } from "../../src/bits.js";
 import { loopbackPair } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
-import { type AutoInput, chooseMethod, coreSeconds } from "../../src/stages/reconcile/auto.js";
+import { type AutoInput, chooseMethod } from "../../src/stages/reconcile/auto.js";
 import { autoReconciler } from "../../src/stages/reconcile/auto-reconciler.js";
 import { fewTrips } from "../../src/stages/reconcile/cascade-frames.js";
-import { blocksInTheEnd, blocksInWork, leastInWork, mostInWork } from "../../src/stages/reconcile/in-work.js";
+import { blocksInWork, coreSeconds, leastInWork, mostInWork } from "../../src/stages/reconcile/in-work.js";
 import { reconcilePair } from "../../src/stages/reconcile/pair.js";
 import type { Accounting } from "../../src/stages/reconcile/types.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
@@ -52,23 +52,25 @@ describe("auto", () => {
     expect(chooseMethod(near).method).toBe("ldpc");
     const waited = near.candidates.map((one) => {
       const waiting = one.roundTrips * near.roundTripSeconds;
-      return { ...one, otherBlocks: blocksInTheEnd(waiting, near.bits / one.bitsPerSecond) - 1 };
+      return { ...one, otherBlocks: blocksInWork(waiting, near.bits / one.bitsPerSecond) - 1 };
     });
     expect(waited.map(({ otherBlocks }) => otherBlocks)).toEqual([leastInWork - 1, leastInWork - 1, mostInWork - 1]);
     expect(chooseMethod({ ...near, candidates: waited }).method).toBe("cascade");
   });
-  it("a window ends at so many blocks that it keeps them, and what computing a block takes is found again", () => {
+  it("what a block computes is found in how long it took beside others, and the window holds what waits besides what computes", () => {
     const seconds = fc.double({ min: 0.001, max: 10, noNaN: true });
     fc.assert(
-      fc.property(seconds, seconds, (waiting, core) => {
-        const blocks = blocksInTheEnd(waiting, core);
-        const took = Math.max(waiting + core, Math.min(leastInWork * core + waiting, mostInWork * core));
-        expect(Math.abs(blocksInWork(waiting, took) - blocks)).toBeLessThanOrEqual(1);
-        if (blocks === mostInWork) return;
-        expect(coreSeconds(took, waiting, 1, leastInWork + waiting / core) / core).toBeCloseTo(1);
+      fc.property(seconds, seconds, fc.integer({ min: 1, max: mostInWork }), (waiting, core, blocks) => {
+        const found = coreSeconds(waiting + blocks * core, waiting, blocks);
+        expect(found / core).toBeCloseTo(1);
+        expect(coreSeconds(waiting + core / 3, waiting, 1, 3) / core).toBeCloseTo(1);
+        const wanted = Math.min(mostInWork, leastInWork + waiting / core);
+        expect(Math.abs(blocksInWork(waiting, found) - wanted)).toBeLessThanOrEqual(0.501);
       }),
       { seed: 8, numRuns: 1000 },
     );
+    // A round trip taken for too long.
+    expect(blocksInWork(1, coreSeconds(0.5, 1, 4))).toBe(mostInWork);
   });
   it("Cascade takes fewer round trips where waiting costs, not where the source sets the pace", () => {
     const bits = 2 ** 25;

@@ -10,11 +10,11 @@ import type { BitString } from "../../bits.js";
 import { QkdError } from "../../errors.js";
 import { entropy } from "../../security/index.js";
 import type { Executor } from "../../workers/executor.js";
-import { type AutoChoice, type Candidate, chooseMethod, coreSeconds, nameOf } from "./auto.js";
+import { type AutoChoice, type Candidate, chooseMethod, nameOf } from "./auto.js";
 import { bothOf } from "./both.js";
 import { cascadeReconciler } from "./cascade.js";
 import { fewTrips, lanesFor, planFrames, planWaves } from "./cascade-frames.js";
-import { blocksInTheEnd, othersInWork, whileInWork } from "./in-work.js";
+import { blocksInWork, coreSeconds, othersInWork, whileInWork } from "./in-work.js";
 import { ldpcReconciler } from "./ldpc.js";
 import { roundTripIs, roundTripSeen, tripsInTurn, wavesInFlight } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler, ReconciliationMode } from "./types.js";
@@ -44,7 +44,7 @@ interface Expected {
 }
 const cascadeExpected: Expected = {
   efficiency: { 0.005: 1.037, 0.01: 1.036, 0.03: 1.04, 0.05: 1.052, 0.08: 1.065, 0.11: 1.074 },
-  speed: { 0.01: 150e6, 0.03: 120e6, 0.05: 110e6, 0.08: 75e6 },
+  speed: { 0.01: 130e6, 0.03: 80e6 },
   roundTrips: { 0.005: 160, 0.01: 138, 0.03: 145, 0.05: 92 },
 };
 /** With smaller blocks of parities (cascadeParameters, `few`). */
@@ -65,29 +65,29 @@ const cascadeFewExpected: Expected = {
 const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
   throughput: {
     efficiency: { 0.005: 1.26, 0.01: 1.207, 0.03: 1.167, 0.05: 1.15, 0.08: 1.147 },
-    speed: { 0.01: 45e6, 0.08: 40e6 },
-    roundTrips: { 0.01: 1.5 },
+    speed: { 0.005: 64e6, 0.01: 70e6, 0.03: 60e6 },
+    roundTrips: { 0.01: 1 },
   },
   auto: {
     efficiency: { 0.005: 1.15, 0.01: 1.141, 0.03: 1.112, 0.08: 1.102 },
-    speed: { 0.01: 13e6, 0.03: 16e6, 0.08: 9e6 },
-    roundTrips: { 0.01: 7, 0.03: 5, 0.08: 7 },
+    speed: { 0.01: 24e6, 0.03: 21e6, 0.05: 18e6, 0.08: 13e6 },
+    roundTrips: { 0.005: 8, 0.01: 4, 0.03: 4, 0.08: 6 },
   },
   efficiency: {
     efficiency: { 0.005: 1.13, 0.01: 1.104, 0.02: 1.093, 0.05: 1.085, 0.08: 1.086 },
-    speed: { 0.01: 4e6 },
-    roundTrips: { 0.01: 12 },
+    speed: { 0.01: 10e6, 0.08: 9e6 },
+    roundTrips: { 0.01: 7, 0.08: 10 },
   },
 };
 
-interface Speed {
-  readonly bitsPerSecond: number;
-  /** When its first block ended, ms: what began before has paid for threads, codes and compilation as well. */
-  readonly warm: number;
+/** What this process has measured over what is expected, of whatever method: what slows one slows the other. */
+interface Pace {
+  readonly ofExpected: number;
+  /** When each candidate's first block ended, ms: what began before has paid for threads, codes and compilation as well. */
+  readonly warm: Map<string, number>;
 }
 
-/** Of each candidate by name, what this process has seen. */
-const measured = new WeakMap<Executor, Map<string, Speed>>();
+const paces = new WeakMap<Executor, Pace>();
 
 export const autoReconciler: Reconciler = {
   asAlice: (context, word, options) =>
@@ -161,7 +161,7 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
   ): Candidate => ({
     ...named,
     efficiency: between(expected.efficiency, qber),
-    bitsPerSecond: measured.get(executor)?.get(nameOf(named))?.bitsPerSecond ?? workers * between(expected.speed, qber),
+    bitsPerSecond: (paces.get(executor)?.ofExpected ?? 1) * workers * between(expected.speed, qber),
     roundTrips: cycles * between(expected.roundTrips, qber),
     lanes,
   });
@@ -175,7 +175,7 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
   };
   const now = othersInWork(context);
   const othersOf = ({ roundTrips, bitsPerSecond }: Candidate) =>
-    windowed ? blocksInTheEnd(roundTrips * roundTripSeconds, bits / bitsPerSecond) - 1 : now;
+    windowed ? blocksInWork(roundTrips * roundTripSeconds, bits / bitsPerSecond) - 1 : now;
   const inTheEnd = (one: Candidate) => ({ ...one, otherBlocks: othersOf(one) });
   return chooseMethod({
     qber,
@@ -241,16 +241,18 @@ function learnFrom(
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
   if (word.length <= 2 ** 18 || waiting >= seconds / 2) return;
   const { executor } = context;
-  const speeds = measured.get(executor) ?? new Map<string, Speed>();
-  measured.set(executor, speeds);
-  const named = method === "ldpc" ? { method, mode } : { method };
-  const expected = named.mode
-    ? between(ldpcExpected[named.mode].speed, qber) * executor.workers
-    : between(cascadeExpected.speed, qber);
-  const { bitsPerSecond, warm } = speeds.get(nameOf(named)) ?? { bitsPerSecond: expected, warm: now };
-  const blocks = 1 + (begin.others + othersInWork(context)) / 2;
-  const speed = begin.at < warm ? bitsPerSecond : word.length / coreSeconds(seconds, waiting, lanes, blocks);
-  speeds.set(nameOf(named), { bitsPerSecond: 0.7 * bitsPerSecond + 0.3 * speed, warm });
+  const { ofExpected, warm } = paces.get(executor) ?? { ofExpected: 1, warm: new Map<string, number>() };
+  const named = nameOf(method === "ldpc" ? { method, mode } : { method });
+  const isWarm = begin.at >= (warm.get(named) ?? now);
+  if (!warm.has(named)) warm.set(named, now);
+  const expected =
+    method === "ldpc"
+      ? between(ldpcExpected[mode].speed, qber) * executor.workers
+      : between(cascadeExpected.speed, qber);
+  // Those that begin together end together.
+  const blocks = 1 + Math.max(begin.others, othersInWork(context));
+  const seen = isWarm ? word.length / coreSeconds(seconds, waiting, blocks, lanes) / expected : ofExpected;
+  paces.set(executor, { ofExpected: 0.7 * ofExpected + 0.3 * seen, warm });
 }
 
 function between(points: Readonly<Record<number, number>>, x: number): number {

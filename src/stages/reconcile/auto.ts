@@ -1,13 +1,12 @@
 /**
  * Chooses the method for the next block, and LDPC's mode where the link leaves it open: most secret bits a second. A
- * block of n bits takes max(C, (W + C/L)/B) seconds: C of the slower end's core, W waiting for answers, L turns that
- * overlap (Cascade's lanes, where waves follow each other), B blocks in work at once (KERNELS.md E: D bits in flight and
- * R round trips carry D/(R·RTT)).
+ * block of n bits takes (W + (B − 1)·C + C/L)/B seconds and C at least: C of the slower end's core, W waiting for answers,
+ * L turns that overlap (Cascade's lanes, where waves follow each other), B blocks in work at once, which began together
+ * and wait together. (KERNELS.md E, D bits in flight over R round trips, is the case of C far below W/B.)
  * What is left of a bit is yield − f·h(Q). Where the source takes longer to fill a block, its time counts, and the least
  * leak wins. The accounting is given, never chosen: one-way leaves LDPC alone.
  */
 import { entropy } from "../../security/entropy.js";
-import { leastInWork } from "./in-work.js";
 import type { Accounting, ReconciliationMode } from "./types.js";
 
 export interface Candidate {
@@ -77,7 +76,7 @@ function keepsUp(input: AutoInput, candidate: Candidate): boolean {
 function blockSeconds({ roundTripSeconds, bits }: AutoInput, candidate: Candidate): number {
   const { bitsPerSecond, roundTrips, lanes = 1, otherBlocks = 0 } = candidate;
   const core = bits / bitsPerSecond;
-  return Math.max(core, (roundTrips * roundTripSeconds + core / lanes) / (1 + otherBlocks));
+  return Math.max(core, (roundTrips * roundTripSeconds + core * (otherBlocks + 1 / lanes)) / (1 + otherBlocks));
 }
 
 function secretRate(input: AutoInput, candidate: Candidate): number {
@@ -85,12 +84,4 @@ function secretRate(input: AutoInput, candidate: Candidate): number {
   const { efficiency } = candidate;
   const seconds = Math.max(sourceSeconds, blockSeconds(input, candidate));
   return seconds > 0 ? (bits / seconds) * Math.max(0, yieldPerBit - efficiency * entropy(qber)) : 0;
-}
-
-/**
- * Core seconds of one of so many blocks in work, which took so long from begin to end: about the inverse of the above. Of
- * blocks that wait, no more than the least number compute at once.
- */
-export function coreSeconds(seconds: number, waiting: number, lanes: number, blocks: number): number {
-  return Math.min(seconds / blocks, ((seconds - waiting) * lanes) / Math.min(blocks, leastInWork));
 }

@@ -6,15 +6,18 @@ import type { ReconcileContext } from "./types.js";
 export const leastInWork = 6;
 export const mostInWork = 16;
 
-/** So many blocks that as many compute as on a link without delay; a long block waits for a small share of its time. */
-export function blocksInWork(waitingSeconds: number, blockSeconds: number): number {
-  const computing = Math.max(1 - waitingSeconds / blockSeconds, leastInWork / mostInWork);
-  return Math.round(leastInWork / computing);
+/** What keeps both ends busy without delay, and as many more as compute while one waits. */
+export function blocksInWork(waitingSeconds: number, coreSeconds: number): number {
+  return Math.min(mostInWork, Math.round(leastInWork + waitingSeconds / Math.max(coreSeconds, 1e-6)));
 }
 
-/** Where that ends for blocks that all wait and compute alike: they take a block's computing each from begin to end. */
-export function blocksInTheEnd(waitingSeconds: number, coreSeconds: number): number {
-  return Math.min(mostInWork, leastInWork + Math.floor(waitingSeconds / coreSeconds));
+/**
+ * Core seconds of one of so many blocks in work, which took so long from begin to end: they begin together and wait
+ * together, and each computes after the other.
+ * @param turns of the block that overlap: Cascade's lanes, where waves follow each other
+ */
+export function coreSeconds(seconds: number, waiting: number, blocks: number, turns = 1): number {
+  return (seconds - waiting) / (blocks - 1 + 1 / turns);
 }
 
 /** Both ends of a block may be in one process. */
