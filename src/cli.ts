@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command: one file a sub-command in cli/, loaded when asked for. */
 import { Command, CommanderError } from "commander";
+import { tellBrokenOutput } from "./cli/output.js";
 import { QkdError } from "./errors.js";
 
 const ends = () => import("./cli/ends.js");
@@ -25,6 +26,7 @@ const commands: Record<string, () => Promise<{ register(program: Command): void 
 };
 
 async function main(args: string[]): Promise<void> {
+  tellBrokenOutput();
   const program = new Command("qkd-distill")
     .description("QKD post-processing: raw detector dumps in, secret keys out")
     .exitOverride()

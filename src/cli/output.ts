@@ -23,19 +23,29 @@ export function answerWith<A extends unknown[]>(command: Command, action: (...ar
     const json = Boolean(command.opts<{ json?: boolean }>().json);
     try {
       const answer = await action(...(args as A));
-      await print(json ? `${JSON.stringify(answer.json, jsonValue)}\n` : `${answer.text}\n`);
       process.exitCode = answer.exitCode ?? 0;
+      await print(json ? `${JSON.stringify(answer.json, jsonValue)}\n` : `${answer.text}\n`);
     } catch (error) {
       const failure = toQkdError(error, "INTERNAL_ERROR");
+      process.exitCode = failure.code === "INTERRUPTED" ? 130 : failure.code === "USAGE_INVALID" ? 2 : 1;
       if (json) await print(`${JSON.stringify({ error: failure }, jsonValue)}\n`);
       else process.stderr.write(`${failure.code}: ${failure.message}\n`);
-      process.exitCode = failure.code === "INTERRUPTED" ? 130 : failure.code === "USAGE_INVALID" ? 2 : 1;
     }
   });
 }
 
+/** A reader that has gone (`… | head`) wanted no more; a full disk is told where it still can be. */
+export function tellBrokenOutput(): void {
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return;
+    process.stderr.write(`FILE_WRITE_FAILED: The answer could not be written: ${error.message}.\n`);
+    process.exitCode = 1;
+  });
+}
+
 function print(text: string): Promise<void> {
-  return new Promise((resolve, reject) => process.stdout.write(text, (error) => (error ? reject(error) : resolve())));
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
 }
 
 function jsonValue(_key: string, value: unknown): unknown {

@@ -61,3 +61,16 @@ test("plan: table on stdout, plot in the file, JSON rows; a bad sweep is wrong u
   ])
     expect(run("plan", "--link", link, ...bad).status, bad.join(" ")).toBe(2);
 });
+
+test("a reader that has gone ends quietly, a full disk behind stdout is told", () => {
+  const shell = (command: string) => {
+    const { status, stderr } = spawnSync("bash", ["-o", "pipefail", "-c", command], { encoding: "utf8" });
+    return { status, stderr };
+  };
+  const node = `"${process.execPath}" "${cli}" simulate --link "${link}" --seconds 0.001 --seed 7 --json`;
+  expect(shell(`${node} --out "${join(folder, "gone")}" | head -c 0`)).toEqual({ status: 0, stderr: "" });
+  expect(shell(`"${process.execPath}" "${cli}" --help | head -c 0`)).toEqual({ status: 0, stderr: "" });
+  if (!existsSync("/dev/full")) return;
+  const full = shell(`${node} --out "${join(folder, "full")}" > /dev/full`);
+  expect(full).toEqual({ status: 1, stderr: expect.stringMatching(/^FILE_WRITE_FAILED: .*ENOSPC/) });
+});
