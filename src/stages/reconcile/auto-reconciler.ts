@@ -239,7 +239,7 @@ function learnFrom(
   const lanes = outcome.frames > Number(outcome.choice.framesInFlight) ? wavesInFlight(outcome) : 1;
   const waiting = tripsInTurn(outcome) * roundTripSeconds;
   // Short blocks measure the start of workers and the other blocks' work, not the decoder; waiting hides what is short.
-  if (word.length <= 2 ** 18 || waiting >= seconds / 2) return;
+  if (word.length <= 2 ** 18 || waiting >= seconds / 4) return;
   const { executor } = context;
   const { ofExpected, warm } = paces.get(executor) ?? { ofExpected: 1, warm: new Map<string, number>() };
   const named = nameOf(method === "ldpc" ? { method, mode } : { method });
