@@ -44,7 +44,7 @@ interface Expected {
 }
 const cascadeExpected: Expected = {
   efficiency: { 0.005: 1.037, 0.01: 1.036, 0.03: 1.04, 0.05: 1.052, 0.08: 1.065, 0.11: 1.074 },
-  speed: { 0.01: 130e6, 0.03: 80e6 },
+  speed: { 0.01: 150e6, 0.03: 95e6 },
   roundTrips: { 0.005: 160, 0.01: 138, 0.03: 145, 0.05: 92 },
 };
 /** With smaller blocks of parities (cascadeParameters, `few`). */

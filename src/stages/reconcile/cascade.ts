@@ -23,7 +23,7 @@ import {
 } from "./cascade-frames.js";
 import { BlockLanes, Turns } from "./cascade-lanes.js";
 import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-messages.js";
-import { othersInWork, whileInWork } from "./in-work.js";
+import { leastInWork, othersInWork, whileInWork } from "./in-work.js";
 import { roundTripIs, roundTripSeen } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
 
@@ -46,7 +46,8 @@ interface Block {
 export const cascadeReconciler: Reconciler = {
   asAlice: (context, word, options) =>
     whileInWork(context, "alice", async () => {
-      const others = othersInWork(context);
+      // The first ones of a window do not yet see those that follow at once.
+      const others = Math.max(othersInWork(context), options.windowed && !options.sourceSeconds ? leastInWork - 1 : 0);
       const roundTripSeconds = roundTripSeen(context)?.seconds ?? options.roundTripSeconds;
       const known = { ...options, ...(roundTripSeconds === undefined ? {} : { roundTripSeconds }) };
       const lanes = lanesFor(word.length, known, others);
