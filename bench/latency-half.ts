@@ -5,7 +5,7 @@ import type { Connection } from "../channel/connection.js";
 import { systemRandom } from "../random.js";
 import { LeakLedger } from "../security/ledger.js";
 import { Window } from "../session/window.js";
-import { blocksInWork, coreSeconds, mostInWork } from "../stages/reconcile/in-work.js";
+import { mostInWork } from "../stages/reconcile/in-work.js";
 import { reconcilerOf } from "../stages/reconcile/index.js";
 import { tripsInTurn } from "../stages/reconcile/round-trip.js";
 import type { ReconcileOutcome, ReconciliationMode } from "../stages/reconcile/types.js";
@@ -86,21 +86,17 @@ export async function reconcileHalf(
   const block = async (number: number) => {
     const channel = number === run.channel ? first : connection.channel(number);
     const ledger = new LeakLedger();
-    const [started, beside] = [performance.now(), running.count];
     const outcome = await reconciler[half]({ channel, executor, ledger, random: systemRandom }, word, known);
     outcomes.push(outcome);
     leaked += ledger.total;
     connection.finish(number);
-    if (half === "asBob") return;
-    const waiting = tripsInTurn(outcome) * roundTripSeconds;
-    const blockSeconds = (performance.now() - started) / 1000;
-    const blocks = Math.max(beside + 1, running.count);
-    running.size = blocksInWork(waiting, coreSeconds(blockSeconds, waiting, blocks));
+    return tripsInTurn(outcome) * roundTripSeconds;
   };
   const began = performance.now();
   for (const number of channels) {
     await running.room();
-    running.add(block(number));
+    if (half === "asAlice") running.addMeasured(block(number));
+    else running.add(block(number));
   }
   await running.drain();
   const seconds = (performance.now() - began) / 1000;

@@ -7,7 +7,7 @@ import type { LockedSource, OwnData, RawBlock } from "../block-source.js";
 import { closingChannel } from "../channel/connection.js";
 import type { BlockChannel, Role } from "../channel/types.js";
 import { QkdError } from "../errors.js";
-import { blocksInWork, coreSeconds, leastInWork, mostInWork } from "../stages/reconcile/in-work.js";
+import { leastInWork, mostInWork } from "../stages/reconcile/in-work.js";
 import { type BlockOptions, beginBlock } from "./block.js";
 import { type LockOptions, lockClocks } from "./clock-lock.js";
 import type { Session } from "./session.js";
@@ -67,17 +67,9 @@ async function lead(
       await running.room();
       await keepReserve(session, running);
       await control.send("next", { index: raw.index });
-      const [began, beside] = [performance.now(), running.count];
       const block = beginBlock(session, options, raw);
       const ended = block.then(({ finish }) => finish());
-      running.add(
-        ended.then((waits) => {
-          const waiting = session.roundTripSeconds * (roundTripsOfBlock + waits);
-          const seconds = (performance.now() - began) / 1000;
-          const blocks = Math.max(beside + 1, running.count);
-          running.size = blocksInWork(waiting, coreSeconds(seconds, waiting, blocks));
-        }),
-      );
+      running.addMeasured(ended.then((waits) => session.roundTripSeconds * (roundTripsOfBlock + waits)));
       if (!source.growing) continue;
       // Only so many blocks are announced as Alice has.
       const last = block.then(({ slots }) => slots.last);

@@ -1,5 +1,6 @@
 /** A session's blocks under way: how many at once, and that all have ended before anything else goes on. */
 import { toQkdError } from "../errors.js";
+import { blocksInWork, coreSeconds } from "../stages/reconcile/in-work.js";
 import type { Session } from "./session.js";
 
 /**
@@ -50,6 +51,16 @@ export class Window {
       },
     );
     this.running.add(tracked);
+  }
+  /** One that tells how many seconds it waited for the peer: the window follows. */
+  addMeasured(block: Promise<number>): void {
+    const [began, beside] = [performance.now(), this.count];
+    this.add(
+      block.then((waiting) => {
+        const seconds = (performance.now() - began) / 1000;
+        this.size = blocksInWork(waiting, coreSeconds(seconds, waiting, Math.max(beside + 1, this.count)));
+      }),
+    );
   }
   get count(): number {
     return this.running.size;

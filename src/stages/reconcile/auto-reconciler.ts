@@ -48,7 +48,7 @@ const cascadeExpected: Expected = {
   roundTrips: { 0.005: 160, 0.01: 138, 0.03: 145, 0.05: 92 },
 };
 /** With smaller blocks of parities (cascadeParameters, `few`). */
-const cascadeFewExpected: Expected = {
+const cascadeFewExpected: Omit<Expected, "speed"> = {
   efficiency: {
     0.002: 1.093,
     0.005: 1.067,
@@ -59,7 +59,6 @@ const cascadeFewExpected: Expected = {
     0.08: 1.12,
     0.11: 1.096,
   },
-  speed: cascadeExpected.speed,
   roundTrips: { 0.01: 50, 0.015: 74, 0.02: 42, 0.03: 64, 0.05: 44, 0.08: 30 },
 };
 const ldpcExpected: Readonly<Record<ReconciliationMode, Expected>> = {
@@ -155,17 +154,17 @@ function choose(context: ReconcileContext, word: BitString, options: ReconcileOp
   const { qber, accounting, mode, roundTripSeconds = 0, sourceSeconds = 0, windowed = false } = options;
   const bits = word.length;
   const candidate = (
-    expected: Expected,
+    expected: Omit<Expected, "speed">,
     named: Pick<Candidate, "method" | "mode">,
-    { workers = 1, cycles = 1, lanes = 1 },
+    { cycles = 1, lanes = 1 } = {},
   ): Candidate => ({
     ...named,
     efficiency: between(expected.efficiency, qber),
-    bitsPerSecond: (paces.get(executor)?.ofExpected ?? 1) * workers * between(expected.speed, qber),
+    bitsPerSecond: (paces.get(executor)?.ofExpected ?? 1) * expectedSpeed(named, executor, qber),
     roundTrips: cycles * between(expected.roundTrips, qber),
     lanes,
   });
-  const ldpc = (mode: ReconciliationMode) => candidate(ldpcExpected[mode], { method: "ldpc", mode }, executor);
+  const ldpc = (mode: ReconciliationMode) => candidate(ldpcExpected[mode], { method: "ldpc", mode });
   const cascade = (others: number) => {
     const lanes = lanesFor(bits, { roundTripSeconds }, others);
     const expected = fewTrips(bits, options, others) ? cascadeFewExpected : cascadeExpected;
@@ -242,17 +241,21 @@ function learnFrom(
   if (word.length <= 2 ** 18 || waiting >= seconds / 4) return;
   const { executor } = context;
   const { ofExpected, warm } = paces.get(executor) ?? { ofExpected: 1, warm: new Map<string, number>() };
-  const named = nameOf(method === "ldpc" ? { method, mode } : { method });
+  const one = method === "ldpc" ? { method, mode } : { method };
+  const named = nameOf(one);
   const isWarm = begin.at >= (warm.get(named) ?? now);
   if (!warm.has(named)) warm.set(named, now);
-  const expected =
-    method === "ldpc"
-      ? between(ldpcExpected[mode].speed, qber) * executor.workers
-      : between(cascadeExpected.speed, qber);
   // Those that begin together end together.
   const blocks = 1 + Math.max(begin.others, othersInWork(context));
-  const seen = isWarm ? word.length / coreSeconds(seconds, waiting, blocks, lanes) / expected : ofExpected;
+  const seen = isWarm
+    ? word.length / coreSeconds(seconds, waiting, blocks, lanes) / expectedSpeed(one, executor, qber)
+    : ofExpected;
   paces.set(executor, { ofExpected: 0.7 * ofExpected + 0.3 * seen, warm });
+}
+
+/** Bits a second. */
+function expectedSpeed({ mode }: Pick<Candidate, "method" | "mode">, { workers }: Executor, qber: number): number {
+  return mode ? workers * between(ldpcExpected[mode].speed, qber) : between(cascadeExpected.speed, qber);
 }
 
 function between(points: Readonly<Record<number, number>>, x: number): number {
