@@ -158,7 +158,8 @@ test("a pool that the link replenishes spends pre-shared pads on meeting alone, 
   const pair = await pairOf(long, auth.subarray(0, 4096));
   open.push(pair);
   const killed = both(pair);
-  await pause(2500);
+  // after meeting, in the midst of blocks
+  while (pair.wire.pads.toListener.length < 6) await pause(5);
   pair.bob.signal("SIGKILL");
   await pair.bob.ended;
   expect(outcome(await pair.bob.start())).toBe(0);
@@ -173,9 +174,15 @@ test("a pool that the link replenishes spends pre-shared pads on meeting alone, 
   for (const { replenish } of put) expect(replenish).toEqual({ pads: 2, bits: 512 });
   const { alice, bob } = pair.authKey;
   expect(readFileSync(`${alice}.link`)).toEqual(readFileSync(`${bob}.link`));
-  for (const pads of Object.values(pair.wire.pads)) {
+  // the next session finds pads of the link's output in hand
+  const next = await pairOf(long, auth.subarray(0, 4096), { authKey: pair.authKey });
+  open.push(next);
+  expect((await both(next)).map(outcome)).toEqual([0, 0]);
+  for (const direction of ["toListener", "toCaller"] as const) {
+    const pads = [pair, next].flatMap(({ wire }) => wire.pads[direction]);
     expect(new Set(pads).size).toBe(pads.length);
-    expect(pads.filter((pad) => pad >= 2 ** 40).length).toBeGreaterThan(2);
+    expect(next.wire.pads[direction].length).toBeGreaterThan(6);
+    expect(next.wire.pads[direction].filter((pad) => pad < 2 ** 40)).toHaveLength(1);
   }
 }, 120_000);
 
