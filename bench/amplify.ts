@@ -32,6 +32,8 @@ export async function amplify({ seconds, seed: start }: BenchOptions): Promise<B
         const common = { unit: "Mbit/s", work: n / 1e6, parameters: { n, outputBits } };
         const name = `amplify 2^${log} l=${share}n`;
         const onPool = (pieces?: number) => toeplitz(pool, input, seed, outputBits, pieces ? { pieces } : {});
+        const shorter = whole.slice(0, n - 1);
+        const modified = () => toeplitz(pool, input, shorter, outputBits, { form: "identity", pieces: 1 });
         const ours: Case[] = [
           { ...common, name: `${name} kernel`, run: () => kernels.toeplitz(input, seed, outputBits) },
           {
@@ -42,6 +44,13 @@ export async function amplify({ seconds, seed: start }: BenchOptions): Promise<B
             run: () => Promise.all([onPool(1), onPool(1)]),
           },
           { ...common, name: `${name} one block on two workers`, workers: 2, run: () => onPool() },
+          {
+            ...common,
+            name: `${name} [I | T], two blocks on two workers`,
+            work: (2 * n) / 1e6,
+            workers: 2,
+            run: () => Promise.all([modified(), modified()]),
+          },
         ];
         if (share !== 0.5) return ours;
         if (log <= baselines.plain)

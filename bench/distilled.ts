@@ -8,6 +8,7 @@ import type { BenchRow } from "../cli/bench.js";
 import type { Engine } from "../engine.js";
 import { systemRandom } from "../random.js";
 import { secretKeyLength } from "../security/index.js";
+import { amplifySeedBits } from "../stages/amplify.js";
 import { verificationTagBits } from "../stages/verify.js";
 import { type Case, fill } from "./harness.js";
 
@@ -32,9 +33,11 @@ export function distilled(engine: Engine, workers: number, draw: () => number): 
     const pair = await engine.reconcile({ alice, bob, qber, method: "cascade" });
     if (!pair.reconciled) throw new Error("a difference was left");
     const length = lengthFor(pair.leakedBits - verificationTagBits);
-    const seedBits = bits + length - 1;
+    const seedBits = amplifySeedBits(bits);
     const seed = BitString.adopt(systemRandom(Math.ceil(seedBits / 8)), seedBits);
-    const keys = await Promise.all([pair.alice, pair.bob].map((word) => engine.toeplitz(word, seed, length)));
+    const keys = await Promise.all(
+      [pair.alice, pair.bob].map((word) => engine.toeplitz(word, seed, length, { form: "identity" })),
+    );
     if (Buffer.compare(keys[0]!.bytes, keys[1]!.bytes) !== 0) throw new Error("two keys");
     return length;
   };

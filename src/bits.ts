@@ -44,11 +44,7 @@ export class BitString {
     if (start < 0 || end > this.length || start > end) throw invalidLength(end - start, this.bytes.length);
     const length = end - start;
     const out = new Uint8Array(byteLength(length));
-    const shift = start & 7;
-    const from = start >>> 3;
-    for (let i = 0; i < out.length; i++) {
-      out[i] = (this.bytes[from + i]! >>> shift) | (((this.bytes[from + i + 1] ?? 0) << 8) >>> shift);
-    }
+    copyBits(out, this.bytes, start);
     return BitString.adopt(out, length);
   }
 
@@ -61,6 +57,30 @@ export class BitString {
 /** Number of bytes that hold `bits` bits. */
 export function byteLength(bits: number): number {
   return Math.ceil(bits / 8);
+}
+
+/** Fills `out` with the bits of `source` from bit `start` on; bits behind the last one wanted may be anything. */
+export function copyBits(out: Uint8Array, source: Uint8Array, start: number): void {
+  const shift = start & 7;
+  const from = start >>> 3;
+  if (shift === 0) {
+    out.set(source.subarray(from, from + out.length));
+    return;
+  }
+  // Reading past an array's end, in a loop over bytes, costs ten times the loop.
+  const inside = Math.min(out.length, source.length - from - 1);
+  for (let i = 0; i < inside; i++) out[i] = (source[from + i]! >>> shift) | (source[from + i + 1]! << (8 - shift));
+  if (inside < out.length) out[inside] = source[from + inside]! >>> shift;
+}
+
+/** target ^= source, over as many bytes as the shorter has. */
+export function xorBytes(target: Uint8Array, source: Uint8Array): void {
+  const bytes = Math.min(target.length, source.length);
+  const words = (target.byteOffset | source.byteOffset) % 4 === 0 ? bytes >>> 2 : 0;
+  const wide = new Uint32Array(target.buffer, words ? target.byteOffset : 0, words);
+  const other = new Uint32Array(source.buffer, words ? source.byteOffset : 0, words);
+  for (let i = 0; i < words; i++) wide[i]! ^= other[i]!;
+  for (let i = words * 4; i < bytes; i++) target[i]! ^= source[i]!;
 }
 
 /** Concatenates bit strings in order. */
@@ -85,14 +105,8 @@ export function concatBits(parts: readonly BitString[]): BitString {
 /** Bitwise a XOR b of equal lengths. */
 export function xorBits(a: BitString, b: BitString): BitString {
   if (a.length !== b.length) throw invalidLength(b.length, a.bytes.length);
-  const out = a.bytes.slice();
-  const words = b.bytes.byteOffset % 4 === 0 ? out.length >>> 2 : 0;
-  const [wide, other] = [
-    new Uint32Array(out.buffer, 0, words),
-    new Uint32Array(b.bytes.buffer, words ? b.bytes.byteOffset : 0, words),
-  ];
-  for (let i = 0; i < words; i++) wide[i]! ^= other[i]!;
-  for (let i = words * 4; i < out.length; i++) out[i]! ^= b.bytes[i]!;
+  const out = new Uint8Array(a.bytes);
+  xorBytes(out, b.bytes);
   return BitString.adopt(out, a.length);
 }
 

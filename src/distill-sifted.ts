@@ -15,11 +15,11 @@ import { systemRandom } from "./random.js";
 import type { DistillReport } from "./report/distill-report.js";
 import { EpsilonBudget, entropy, grantedBits, secretKeyLength } from "./security/index.js";
 import { lengthMode, proofOf } from "./security/proof.js";
+import { amplifySeedBits, hashWord } from "./stages/amplify.js";
 import { reconcilePair } from "./stages/reconcile/pair.js";
 import { verificationTagBits } from "./stages/verify.js";
 import { version } from "./version.js";
 import type { Executor } from "./workers/executor.js";
-import { toeplitz } from "./workers/toeplitz.js";
 
 export interface SiftedOptions {
   readonly link: Link;
@@ -126,7 +126,7 @@ async function release(
   sinks: readonly JsonlSink[],
 ) {
   const ids = Array.from({ length: keyCount({ link }, bits) }, () => randomUUID());
-  const seedBits = pair.alice.length + bits - 1;
+  const seedBits = amplifySeedBits(pair.alice.length);
   const seed = BitString.adopt(systemRandom(byteLength(seedBits)), seedBits);
   const metadata = {
     link: link.name,
@@ -140,12 +140,12 @@ async function release(
       "the sifted keys were exchanged over an authenticated channel",
     ],
     authentication: "none: both ends in one process",
-    hash: "toeplitz" as const,
+    hash: "modified-toeplitz" as const,
     createdAt: new Date().toISOString(),
     software: `qkd-distill ${version}`,
   };
   for (const [i, word] of [pair.alice, pair.bob].entries()) {
-    const key = await toeplitz(executor, word, seed, bits);
+    const key = await hashWord(executor, word, seed, bits);
     for (const part of splitKey(key, key.length, ids, metadata).keys) await sinks[i]!.store(part);
     key.zeroise();
   }

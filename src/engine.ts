@@ -6,7 +6,7 @@ import { selfTest } from "./security/self-test.js";
 import { type PartyOptions, type PartyReport, runParty } from "./session/party-run.js";
 import { type PairOptions, type ReconcileResult, reconcilePair } from "./stages/reconcile/pair.js";
 import { PoolExecutor } from "./workers/executor.js";
-import { toeplitz } from "./workers/toeplitz.js";
+import { type ToeplitzOptions, toeplitz } from "./workers/toeplitz.js";
 
 export interface EngineOptions {
   /** Worker threads; `auto` one a core. */
@@ -19,7 +19,8 @@ export interface Party {
 }
 
 export interface Engine extends AsyncDisposable {
-  toeplitz(input: BitString, seed: BitString, outputBits: number): Promise<BitString>;
+  /** @throws QkdError KERNEL_SEED_LENGTH, KERNEL_OUTPUT_LENGTH, KERNEL_OUT_OF_MEMORY, ENGINE_* */
+  toeplitz(input: BitString, seed: BitString, outputBits: number, options?: ToeplitzOptions): Promise<BitString>;
   reconcile(options: PairOptions): Promise<ReconcileResult>;
   party(options: Omit<PartyOptions, "executor">): Party;
   distill(options: DistillOptions): Promise<DistillReport>;
@@ -33,7 +34,7 @@ export async function createEngine({ workers = "auto" }: EngineOptions = {}): Pr
   const executor = new PoolExecutor(workers);
   await executor.ready();
   return {
-    toeplitz: (input, seed, outputBits) => toeplitz(executor, input, seed, outputBits),
+    toeplitz: (input, seed, outputBits, options) => toeplitz(executor, input, seed, outputBits, options),
     reconcile: (options) => reconcilePair(executor, options),
     party: (options) => ({ run: () => runParty({ ...options, executor }) }),
     distill: (options) => distill(executor, options),

@@ -19,7 +19,8 @@ export interface SecretKey {
   readonly assumptions: readonly string[];
   /** `wegman-carter` or `computational-ed25519`. */
   readonly authentication: string;
-  readonly hash: "toeplitz";
+  /** What amplified the block: `modified-toeplitz`, [I | T]; `toeplitz`, T alone, in keys of earlier versions. */
+  readonly hash: "modified-toeplitz" | "toeplitz";
   /** Digest of everything said in the block, where this end keeps it. */
   readonly transcript?: string;
   readonly createdAt: string;

@@ -133,7 +133,7 @@ export async function runParty(options: PartyOptions): Promise<PartyReport> {
       accounting: link.reconciliation.accounting,
       assumptions: padded ? assumptionsOf(link) : [...assumptionsOf(link), signaturesHold],
       authentication: authenticator.mode,
-      hash: "toeplitz" as const,
+      hash: "modified-toeplitz" as const,
       createdAt: new Date().toISOString(),
       software: `qkd-distill ${version}`,
     };

@@ -1,6 +1,8 @@
 /**
- * Amplify: Toeplitz hash of the verified key with a seed drawn now, after the block's last detection, used once
- * (FORMULAS.md 7). The seed goes in pieces so that no message is larger than a frame.
+ * Amplify: the verified key hashed by [I | T], T a Toeplitz matrix from n − 1 seed bits drawn now, after the block's last
+ * detection, used once (FORMULAS.md 7; M. Hayashi, T. Tsurumaru, IEEE Trans. Inf. Theory 62, 2213 (2016), section III).
+ * It is two-universal as the full T is (kernels/toeplitz.ts), with half of the seed to send and of the work where much
+ * key is left. The seed goes in pieces so that no message is larger than a frame.
  *
  *   Alice → Bob  amplify.length  bits of key, ledger's total, key IDs, slot of the pool that the rest goes to
  *   Alice → Bob  amplify.seed    … piece by piece
@@ -9,6 +11,8 @@ import { z } from "zod";
 import { BitString, byteLength } from "../bits.js";
 import { wireBytes, wireCount } from "../channel/schemas.js";
 import { QkdError } from "../errors.js";
+import { seedBits } from "../kernels/toeplitz.js";
+import type { Executor } from "../workers/executor.js";
 import { toeplitz } from "../workers/toeplitz.js";
 import type { StageContext } from "./context.js";
 import type { SecuredLength } from "./secure.js";
@@ -29,6 +33,13 @@ export interface Amplified {
   readonly slot?: number;
 }
 
+export const amplifySeedBits = (n: number): number => seedBits(n, n, "identity");
+
+/** @param seed `amplifySeedBits` of the word's length; of this word alone */
+export function hashWord(executor: Executor, word: BitString, seed: BitString, bits: number): Promise<BitString> {
+  return toeplitz(executor, word, seed, bits, { form: "identity" });
+}
+
 /** @param before runs once the seed exists and before a bit of it leaves: the block can never be distilled again */
 export async function amplifyAsAlice(
   context: StageContext,
@@ -41,12 +52,12 @@ export async function amplifyAsAlice(
   const chosen = slot === undefined ? {} : { slot };
   await context.channel.send("amplify.length", { bits: length.bits, leak: length.leak, ids, ...chosen });
   const bits = length.bits + length.poolBits;
-  const seedBits = word.length + bits - 1;
-  const seed = BitString.adopt(context.random(byteLength(seedBits)), seedBits);
+  const seedLength = amplifySeedBits(word.length);
+  const seed = BitString.adopt(context.random(byteLength(seedLength)), seedLength);
   await before();
   for (let at = 0; at < seed.bytes.length; at += pieceBytes)
     await context.channel.send("amplify.seed", { piece: seed.bytes.subarray(at, at + pieceBytes) });
-  const key = await toeplitz(context.executor, word, seed, bits);
+  const key = await hashWord(context.executor, word, seed, bits);
   return { key, ids, ...chosen };
 }
 
@@ -73,8 +84,8 @@ export async function amplifyAsBob(
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's slot of the pool does not fit the link.");
   if (alice.slot !== undefined) expectSlot(alice.slot);
   const bits = length.bits + length.poolBits;
-  const seedBits = word.length + bits - 1;
-  const bytes = new Uint8Array(byteLength(seedBits));
+  const seedLength = amplifySeedBits(word.length);
+  const bytes = new Uint8Array(byteLength(seedLength));
   await before();
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const { piece } = await context.channel.receive("amplify.seed", seedSchema);
@@ -82,6 +93,6 @@ export async function amplifyAsBob(
       throw new QkdError("CHANNEL_MESSAGE_INVALID", "A piece of the seed has the wrong length.");
     bytes.set(piece, at);
   }
-  const key = await toeplitz(context.executor, word, BitString.adopt(bytes, seedBits), bits);
+  const key = await hashWord(context.executor, word, BitString.adopt(bytes, seedLength), bits);
   return { key, ids: alice.ids, ...(alice.slot === undefined ? {} : { slot: alice.slot }) };
 }

@@ -7,13 +7,13 @@
  * which costs (m + ℓ) a piece instead of (n + ℓ): it pays on several workers while ℓ/n is small, and bounds memory for
  * blocks of any length. Pieces of rows do not pay (KERNELS.md A, measured). Transforms of a seed are never kept.
  */
-import { BitString } from "../bits.js";
+import { BitString, byteLength, copyBits, xorBytes } from "../bits.js";
 import { QkdError } from "../errors.js";
 import { checkToeplitz, type ToeplitzForm } from "../kernels/toeplitz.js";
 import type { Executor } from "./executor.js";
 
 export interface ToeplitzOptions {
-  /** Default `full`: n + ℓ − 1 seed bits; `identity`: [I | T], n − 1. */
+  /** Default `full`: n + ℓ − 1 seed bits; `identity`: [I | T], n − 1, which is what amplifies a block. */
   readonly form?: ToeplitzForm;
   /** Column pieces; chosen by cost when absent. */
   readonly pieces?: number;
@@ -35,31 +35,24 @@ export async function toeplitz(
 ): Promise<BitString> {
   checkToeplitz(input.length, seed.length, outputBits, form);
   if (outputBits === 0) return BitString.zeros(0);
-  if (form === "identity") {
-    const head = input.slice(0, outputBits);
-    if (head.length === input.length) return head;
-    const tail = input.slice(outputBits);
-    try {
-      const hash = await hashColumns(executor, tail, seed, outputBits, pieces, signal);
-      addTo(head.bytes, hash.bytes);
-      hash.zeroise();
-      return head;
-    } finally {
-      tail.zeroise();
-    }
-  }
-  return hashColumns(executor, input, seed, outputBits, pieces, signal);
+  if (form === "full") return hashColumns(executor, input, 0, seed, outputBits, pieces, signal);
+  if (outputBits === input.length) return BitString.from(input.bytes, input.length);
+  const hash = await hashColumns(executor, input, outputBits, seed, outputBits, pieces, signal);
+  xorBytes(hash.bytes, input.bytes);
+  return BitString.adopt(hash.bytes, outputBits);
 }
 
+/** T·x of the input's bits from `first` on. */
 async function hashColumns(
   executor: Executor,
   input: BitString,
+  first: number,
   seed: BitString,
   outputBits: number,
   pieces: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<BitString> {
-  const n = input.length;
+  const n = input.length - first;
   arriving.set(executor, (arriving.get(executor) ?? 0) + 1);
   await Promise.resolve();
   const others = (arriving.get(executor) ?? 1) - 1;
@@ -71,7 +64,7 @@ async function hashColumns(
   const hashes: Promise<BitString>[] = [];
   for (let from = 0; from < n; from += width) {
     const m = Math.min(width, n - from);
-    hashes.push(submit(executor, input, from, m, seed, n - m - from, outputBits, signal));
+    hashes.push(submit(executor, input, first + from, m, seed, n - m - from, outputBits, signal));
   }
   const settled = await Promise.allSettled(hashes);
   let sum: BitString | undefined;
@@ -80,7 +73,7 @@ async function hashColumns(
     if (one.status === "rejected") failure ??= one;
     else if (!sum) sum = one.value;
     else {
-      addTo(sum.bytes, one.value.bytes);
+      xorBytes(sum.bytes, one.value.bytes);
       one.value.zeroise();
     }
   }
@@ -117,37 +110,16 @@ async function submit(
   signal: AbortSignal | undefined,
 ): Promise<BitString> {
   const seedLength = bits + outputBits - 1;
-  const x = copyBits(executor, input, from, bits);
-  const s = copyBits(executor, seed, seedFrom, seedLength);
+  const x = executor.buffers.take(byteLength(bits));
+  copyBits(x, input.bytes, from);
+  const s = executor.buffers.take(byteLength(seedLength));
+  copyBits(s, seed.bytes, seedFrom);
   const { bytes } = await executor.run(
     "toeplitz",
     { input: x, inputBits: bits, seed: s, seedBits: seedLength, outputBits, form: "piece" },
     { transfer: [x.buffer, s.buffer], ...(signal ? { signal } : {}) },
   );
   return BitString.adopt(bytes, outputBits);
-}
-
-/** Bits [from, from + length) in a recycled buffer that can be transferred. */
-function copyBits(executor: Executor, bits: BitString, from: number, length: number): Uint8Array<ArrayBuffer> {
-  const out = executor.buffers.take(Math.ceil(length / 8));
-  const shift = from & 7;
-  const start = from >>> 3;
-  if (shift === 0) {
-    out.set(bits.bytes.subarray(start, start + out.length));
-    return out;
-  }
-  const source = bits.bytes;
-  let low = source[start]!;
-  for (let i = 0; i < out.length; i++) {
-    const high = source[start + i + 1] ?? 0;
-    out[i] = (low >>> shift) | (high << (8 - shift));
-    low = high;
-  }
-  return out;
-}
-
-function addTo(target: Uint8Array, source: Uint8Array): void {
-  for (let i = 0; i < target.length; i++) target[i]! ^= source[i]!;
 }
 
 /**
@@ -214,7 +186,7 @@ export class ToeplitzHasher {
       const seed = this.seedWindow(from, from + m + this.outputBits - 1);
       const job = submit(this.executor, this.buffer, 0, m, seed, 0, this.outputBits, undefined)
         .then((hash) => {
-          addTo(this.sum.bytes, hash.bytes);
+          xorBytes(this.sum.bytes, hash.bytes);
           hash.zeroise();
         })
         .catch((error: unknown) => {

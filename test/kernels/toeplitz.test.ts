@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { BitString, xorBits } from "../../src/bits.js";
 import { toeplitzByKaratsuba } from "../../src/kernels/reference/karatsuba.js";
 import { toeplitz as reference } from "../../src/kernels/reference/toeplitz.js";
-import { toeplitz, transformHash } from "../../src/kernels/toeplitz.js";
+import { seedBits, toeplitz, transformHash } from "../../src/kernels/toeplitz.js";
 import { planToeplitz } from "../../src/kernels/toeplitz-plan.js";
 import { WasmInstance } from "../../src/kernels/wasm.js";
 import { InlineExecutor, PoolExecutor } from "../../src/workers/executor.js";
@@ -21,6 +21,9 @@ afterAll(async () => {
   await Promise.all([inline.close(), pool.close()]);
 });
 
+/** A word of at most 16 bits. */
+const small = (value: number, length: number) =>
+  BitString.from(Uint8Array.of(value & 255, value >> 8).subarray(0, Math.ceil(length / 8)), length);
 const kernel: Hash = (input, seed, outputBits) => toeplitz(wasm, input, seed, outputBits);
 const ways: Record<string, { hash: Hash; most: number }> = {
   reference: { hash: reference, most: 20_000 },
@@ -201,6 +204,8 @@ test("[I | T] is the first bits plus a Toeplitz hash of the rest", async () => {
   for (const [n, l] of [
     [5, 5],
     [300, 100],
+    [301, 96],
+    [302, 301],
     [50_000, 12_345],
     [50_000, 45_000],
   ] as const) {
@@ -208,16 +213,41 @@ test("[I | T] is the first bits plus a Toeplitz hash of the rest", async () => {
     const seed = bitsOf("identity-s", n - 1);
     const y = toeplitz(wasm, input, seed, l, "identity");
     const rest = n - l;
-    const expected = BitString.zeros(l);
-    for (const i of [0, 1, l >> 1, l - 1]) {
+    const rows = n > 1000 ? [0, 1, l >> 1, l - 1] : Array.from({ length: l }, (_, i) => i);
+    for (const i of rows) {
       let bit: number = input.get(i);
       for (let j = 0; j < rest; j++) bit ^= seed.get(i - j + rest - 1) & input.get(l + j);
       expect(y.get(i), `n = ${n}, l = ${l}, i = ${i}`).toBe(bit);
     }
-    expect(y.length).toBe(expected.length);
-    expect(hex(await onExecutor(pool, input, seed, l, { form: "identity" }))).toBe(hex(y));
+    expect(y.length).toBe(l);
+    for (const pieces of [undefined, 1, 3])
+      expect(hex(await onExecutor(pool, input, seed, l, { form: "identity", ...(pieces ? { pieces } : {}) }))).toBe(
+        hex(y),
+      );
   }
 });
+
+test.each(["full", "identity"] as const)(
+  "%s is two-universal: over all seeds no difference hashes to 0 too often",
+  (form) => {
+    for (const [n, l] of [
+      [5, 2],
+      [6, 3],
+      [6, 5],
+    ] as const) {
+      const length = seedBits(n, l, form);
+      // linear: two words collide where their difference hashes to 0
+      for (let difference = 1; difference < 2 ** n; difference++) {
+        let zero = 0;
+        for (let seed = 0; seed < 2 ** length; seed++) {
+          const [x, s] = [small(difference, n), small(seed, length)];
+          zero += toeplitz(wasm, x, s, l, form).bytes[0] === 0 ? 1 : 0;
+        }
+        expect(zero, `${n} → ${l}, difference ${difference}`).toBeLessThanOrEqual(2 ** (length - l));
+      }
+    }
+  },
+);
 
 test("wrong lengths are typed errors that name what was expected", async () => {
   const { input, seed } = operands(100, 50, "errors");
