@@ -63,24 +63,39 @@ export function byteLength(bits: number): number {
 export function copyBits(out: Uint8Array, source: Uint8Array, start: number): void {
   const shift = start & 7;
   const from = start >>> 3;
-  if (shift === 0) {
+  if (shift === 0 || out.length === 0) {
     out.set(source.subarray(from, from + out.length));
     return;
   }
   // Reading past an array's end, in a loop over bytes, costs ten times the loop.
   const inside = Math.min(out.length, source.length - from - 1);
-  for (let i = 0; i < inside; i++) out[i] = (source[from + i]! >>> shift) | (source[from + i + 1]! << (8 - shift));
+  let at = 0;
+  if (out.byteOffset % 4 === 0) {
+    const skipped = (source.byteOffset + from) % 4;
+    const wide = new Uint32Array(out.buffer, out.byteOffset, out.length >>> 2);
+    const first = source.byteOffset + from - skipped;
+    const words = new Uint32Array(source.buffer, first, (source.byteOffset + source.length - first) >>> 2);
+    const by = 8 * skipped + shift;
+    const whole = Math.min(wide.length, words.length - 1);
+    for (let i = 0; i < whole; i++) wide[i] = (words[i]! >>> by) | (words[i + 1]! << (32 - by));
+    at = 4 * Math.max(0, whole);
+  }
+  for (let i = at; i < inside; i++) out[i] = (source[from + i]! >>> shift) | (source[from + i + 1]! << (8 - shift));
   if (inside < out.length) out[inside] = source[from + inside]! >>> shift;
 }
 
 /** target ^= source, over as many bytes as the shorter has. */
 export function xorBytes(target: Uint8Array, source: Uint8Array): void {
   const bytes = Math.min(target.length, source.length);
-  const words = (target.byteOffset | source.byteOffset) % 4 === 0 ? bytes >>> 2 : 0;
-  const wide = new Uint32Array(target.buffer, words ? target.byteOffset : 0, words);
-  const other = new Uint32Array(source.buffer, words ? source.byteOffset : 0, words);
-  for (let i = 0; i < words; i++) wide[i]! ^= other[i]!;
-  for (let i = words * 4; i < bytes; i++) target[i]! ^= source[i]!;
+  const [wide, other] = asWords(bytes, target, source) as [Uint32Array, Uint32Array];
+  for (let i = 0; i < wide.length; i++) wide[i]! ^= other[i]!;
+  for (let i = wide.length * 4; i < bytes; i++) target[i]! ^= source[i]!;
+}
+
+/** The first bytes of arrays as 32-bit words: as many whole ones as there are, none where an array is not aligned. */
+function asWords(bytes: number, ...arrays: readonly Uint8Array[]): Uint32Array[] {
+  const words = arrays.every(({ byteOffset }) => byteOffset % 4 === 0) ? bytes >>> 2 : 0;
+  return arrays.map(({ buffer, byteOffset }) => new Uint32Array(buffer, words ? byteOffset : 0, words));
 }
 
 /** Concatenates bit strings in order. */
@@ -112,24 +127,19 @@ export function xorBits(a: BitString, b: BitString): BitString {
 
 /** Number of ones. */
 export function countOnes({ bytes }: BitString): number {
-  const words = bytes.byteOffset % 4 === 0 ? bytes.length >>> 2 : 0;
-  const wide = new Uint32Array(bytes.buffer, words ? bytes.byteOffset : 0, words);
+  const [wide] = asWords(bytes.length, bytes) as [Uint32Array];
   let ones = 0;
-  for (let i = 0; i < words; i++) ones += onesIn(wide[i]!);
-  for (let i = words * 4; i < bytes.length; i++) ones += onesIn(bytes[i]!);
+  for (let i = 0; i < wide.length; i++) ones += onesIn(wide[i]!);
+  for (let i = wide.length * 4; i < bytes.length; i++) ones += onesIn(bytes[i]!);
   return ones;
 }
 
 /** Number of bits in which two packed words of one length differ. */
 export function countDifferent(a: Uint8Array, b: Uint8Array): number {
-  const words = (a.byteOffset | b.byteOffset) % 4 === 0 ? a.length >>> 2 : 0;
-  const [wide, other] = [
-    new Uint32Array(a.buffer, words ? a.byteOffset : 0, words),
-    new Uint32Array(b.buffer, words ? b.byteOffset : 0, words),
-  ];
+  const [wide, other] = asWords(a.length, a, b) as [Uint32Array, Uint32Array];
   let ones = 0;
-  for (let i = 0; i < words; i++) ones += onesIn(wide[i]! ^ other[i]!);
-  for (let i = words * 4; i < a.length; i++) ones += onesIn(a[i]! ^ b[i]!);
+  for (let i = 0; i < wide.length; i++) ones += onesIn(wide[i]! ^ other[i]!);
+  for (let i = wide.length * 4; i < a.length; i++) ones += onesIn(a[i]! ^ b[i]!);
   return ones;
 }
 
