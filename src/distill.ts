@@ -145,7 +145,7 @@ export async function runEnd(executor: Executor, role: Role, options: EndOptions
   };
   const { strict = false, onProgress } = options;
   try {
-    const { state, marksCopy } = await opened(openStateFolder(out, role, identity, options.stateKey ?? {}));
+    const { state, marksCopy } = await opened(openStateFolder(out, role, identity, options.stateKey ?? {}, signal));
     const sink = await opened(JsonlSink.open(join(folder, "keys.jsonl")));
     const audit = await opened(LineFile.open(join(folder, "audit.jsonl")));
     const { authenticator, pool } = await authenticatorOf(role, options, marksCopy);

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { QkdError } from "../errors.js";
+import { interrupted, QkdError } from "../errors.js";
 import { writeFailed } from "./durable.js";
 
 /** A run that is ending is waited for so long. */
@@ -15,11 +15,19 @@ const patienceMs = 10_000;
 const renewMs = 5_000;
 const goneMs = 30_000;
 
-/** @returns what gives it back  @throws QkdError FILE_LOCKED, FILE_WRITE_FAILED */
-export async function takeLock(path: string, waitMs = patienceMs): Promise<() => Promise<void>> {
+/**
+ * @param signal ends the wait
+ * @returns what gives it back
+ * @throws QkdError FILE_LOCKED, FILE_WRITE_FAILED, INTERRUPTED
+ */
+export async function takeLock(
+  path: string,
+  { waitMs = patienceMs, signal }: { waitMs?: number; signal?: AbortSignal | undefined } = {},
+): Promise<() => Promise<void>> {
   const own = `${process.pid} ${startTime(process.pid)} ${numberedBy()} ${randomUUID()}`;
   const deadline = Date.now() + waitMs;
   for (;;) {
+    if (signal?.aborted) throw interrupted();
     const file = await make(path, own);
     if (file) return held(path, own, file);
     const holder = await readFile(path, "utf8").catch(() => undefined);

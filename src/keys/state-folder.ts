@@ -19,17 +19,19 @@ export interface StateFolder {
 
 /**
  * @param identity what makes a run this run (link, dump): started again with another, the folder is refused
- * @throws QkdError STATE_OTHER_RUN, STATE_VERSION, STATE_DAMAGED, FILE_LOCKED, FILE_WRITE_FAILED
+ * @param signal ends the wait for another run in the folder
+ * @throws QkdError INTERRUPTED, STATE_OTHER_RUN, STATE_VERSION, STATE_DAMAGED, FILE_LOCKED, FILE_WRITE_FAILED
  */
 export async function openStateFolder(
   out: string,
   role: Role,
   identity: string,
   key: { file?: string; text?: string } = {},
+  signal?: AbortSignal,
 ): Promise<StateFolder> {
   const folder = join(out, "state", role);
   await makeFolder(folder);
-  const release = await takeLock(join(folder, "lock"));
+  const release = await takeLock(join(folder, "lock"), { signal });
   try {
     const { close, ...held } = await openLocked(folder, out, identity, key);
     return {

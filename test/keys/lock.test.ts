@@ -19,16 +19,16 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const refused = { code: "FILE_LOCKED" };
 
 it("one holder at a time; given back, it is free and nothing is left", async () => {
-  const release = await takeLock(path, 0);
-  await expect(takeLock(path, 0)).rejects.toMatchObject(refused);
-  const waiting = takeLock(path, 10_000);
+  const release = await takeLock(path, { waitMs: 0 });
+  await expect(takeLock(path, { waitMs: 0 })).rejects.toMatchObject(refused);
+  const waiting = takeLock(path, { waitMs: 10_000 });
   await release();
   await (await waiting)();
   expect(await readdir(folder)).toEqual([]);
 });
 
 it("of many at once one gets it", async () => {
-  const takers = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(path, 0)));
+  const takers = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(path, { waitMs: 0 })));
   const held = takers.filter((taker) => taker.status === "fulfilled");
   expect(held).toHaveLength(1);
   await held[0]!.value();
@@ -41,10 +41,10 @@ it("a living process keeps it, a killed one's is taken over at once", async () =
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(holder.stdout, "data");
-  await expect(takeLock(path, 200)).rejects.toMatchObject(refused);
+  await expect(takeLock(path, { waitMs: 200 })).rejects.toMatchObject(refused);
   holder.kill("SIGKILL");
   await once(holder, "exit");
-  await (await takeLock(path, 0))();
+  await (await takeLock(path, { waitMs: 0 }))();
 });
 
 it.each([
@@ -52,10 +52,10 @@ it.each([
   ["that was never written to its end", ""],
 ])("one %s is held while its time is fresh", async (_, holder) => {
   await writeFile(path, holder);
-  await expect(takeLock(path, 0)).rejects.toMatchObject(refused);
+  await expect(takeLock(path, { waitMs: 0 })).rejects.toMatchObject(refused);
   const old = Date.now() / 1000 - 60;
   await utimes(path, old, old);
-  await (await takeLock(path, 0))();
+  await (await takeLock(path, { waitMs: 0 }))();
   expect(await readdir(folder)).toEqual([]);
 });
 
@@ -66,3 +66,13 @@ it("a state folder is one run's: blocks would be distilled twice", async () => {
   await first.close();
   await (await openStateFolder(folder, "alice", "one run")).close();
 }, 30_000);
+
+it("who waits for a run in the folder hears that it is to stop", async () => {
+  const first = await openStateFolder(folder, "alice", "one run");
+  const stop = new AbortController();
+  const second = openStateFolder(folder, "alice", "one run", {}, stop.signal);
+  stop.abort();
+  await expect(second).rejects.toMatchObject({ code: "INTERRUPTED" });
+  await first.close();
+  await (await openStateFolder(folder, "alice", "one run")).close();
+});
