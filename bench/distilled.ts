@@ -48,6 +48,7 @@ export function distilled(engine: Engine, workers: number, draw: () => number): 
     work: (blocks * lengthFor(Math.round(bits * 0.0838))) / 1e6,
     workers,
     parameters,
+    warmUp: 4,
     async run() {
       const lengths = await Promise.all(pairs.map(distil));
       Object.assign(parameters, { secretBits: lengths.reduce((sum, length) => sum + length, 0) });

@@ -16,6 +16,8 @@ export interface Case {
   readonly work: number;
   readonly workers?: number;
   readonly parameters: Record<string, unknown>;
+  /** Runs before the first that counts; default 1. Code of many parts is compiled over several. */
+  readonly warmUp?: number;
   run(): unknown;
   /** Not timed; before each run. A case that has it runs once a round. */
   before?(): Promise<void>;
@@ -36,14 +38,15 @@ const roundSeconds = 0.02;
 const leastRounds = 5;
 
 /**
- * Takes about `seconds` and at least five rounds after one run that is not counted (it starts workers, compiles, builds
+ * Takes about `seconds` and at least five rounds after runs that are not counted (they start workers, compile, build
  * codes). A case too slow for five has as many rounds as fit, at least one; where one run takes all the time, its first.
  */
 export async function measure(cases: readonly Case[], seconds: number): Promise<BenchRow[]> {
   const until = performance.now() + seconds * 1000;
   const states = [];
   for (const one of cases) {
-    const first = await time(one, 1);
+    let first = await time(one, 1);
+    for (let run = 1; run < (one.warmUp ?? 1) && first < seconds; run++) first = await time(one, 1);
     const repeats = one.before || first > roundSeconds ? 1 : Math.ceil(roundSeconds / Math.max(first, 1e-6));
     const slow = first * leastRounds > Math.max(seconds, leastRounds);
     states.push({ one, first, repeats, slow, rates: first > seconds ? [one.work / first] : [] });
