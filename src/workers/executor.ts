@@ -96,7 +96,10 @@ export class InlineExecutor extends TrackedExecutor {
 export class PoolExecutor extends TrackedExecutor {
   override readonly workers: number;
   private readonly pool: Threads;
-  /** Threads for lanes, made when first used: Piscina gives a job to any of its threads, so each has one. */
+  /**
+   * Threads for lanes, made when first used: Piscina gives a job to any of its threads, so each lane has a pool of one.
+   * They are not the pool's: a step of a hundred that wait for each other must not wait for a decoder's whole job too.
+   */
   private readonly pinned: Threads[] = [];
 
   constructor(workers: number | "auto" = "auto") {

@@ -3,27 +3,9 @@
  * the canonical ones (what `inspect` prints); times whole picoseconds.
  */
 import { Buffer } from "node:buffer";
-import type { DumpFormat, TagBatch } from "../types.js";
+import type { DumpFormat } from "../types.js";
+import { count, type Encoder, type EventBatch, type TimeRange } from "./encoder.js";
 import { PtuEncoder } from "./ptu.js";
-
-export type EventBatch = Pick<TagBatch, "base" | "dt" | "channel" | "length">;
-
-/** Times in ps that a format has, the upper one excluded. */
-export interface TimeRange {
-  readonly from: bigint;
-  readonly to: bigint;
-}
-
-export interface Encoder {
-  /** The writer leaves out what is not within. */
-  readonly holds: TimeRange;
-  header(): Uint8Array;
-  encode(batch: EventBatch): Uint8Array;
-  /** Bytes to put at an offset of the header once all is written. */
-  finish?(bytes: number): { at: number; bytes: Uint8Array };
-  /** What the format could not hold, by name, with counts. */
-  readonly losses: Map<string, number>;
-}
 
 const i64: TimeRange = { from: -(2n ** 63n), to: 2n ** 63n };
 const u64: TimeRange = { from: 0n, to: 2n ** 64n };
@@ -64,10 +46,6 @@ export const encoders: Readonly<Record<WritableFormat, (software: string) => Enc
   csv: () => text("time_ps,channel\n"),
   qutag_csv: () => text(""),
 };
-
-export function count(losses: Map<string, number>, name: string, events = 1): void {
-  losses.set(name, (losses.get(name) ?? 0) + events);
-}
 
 type Put = (view: DataView, at: number, low: number, high: number, code: number) => void;
 

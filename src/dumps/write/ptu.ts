@@ -3,7 +3,7 @@
  * An overflow record stands for up to 2^25 − 1 periods. Times before the period reached cannot be written.
  */
 import { Buffer } from "node:buffer";
-import { count, type Encoder, type EventBatch } from "./encoders.js";
+import { count, type Encoder, type EventBatch } from "./encoder.js";
 
 const wrap = 33_554_432;
 const maxPeriods = wrap - 1;

@@ -1,6 +1,7 @@
 /** A dump under construction: events in, an instrument's file out, under its name only once it is whole. */
 import { QkdError } from "../../errors.js";
-import { count, type Encoder, type EventBatch, encoders, type WritableFormat, writableFormats } from "./encoders.js";
+import { count, type Encoder, type EventBatch } from "./encoder.js";
+import { encoders, type WritableFormat, writableFormats } from "./encoders.js";
 import { OutputFile } from "./output-file.js";
 
 export interface DumpWriter {

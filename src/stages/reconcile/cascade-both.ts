@@ -5,9 +5,9 @@
 import type { BitString } from "../../bits.js";
 import { ordersOf } from "../../kernels/cascade-order.js";
 import { wipeShared } from "../../kernels/shared.js";
-import { outcome } from "./cascade.js";
 import { checkAccounting, count, wordsOfSeed } from "./cascade-block.js";
 import { collectFrames, dealFrames, planFrames } from "./cascade-frames.js";
+import { outcome } from "./cascade-outcome.js";
 import type { Ends, ReconcileContext, ReconcileOptions, ReconcileOutcome } from "./types.js";
 
 /** Enough for a trip to a thread to cost nothing. */

@@ -12,7 +12,6 @@ import { wipeShared } from "../../kernels/shared.js";
 import { checkAccounting, count, type Pace, type Side, type Tally, wordsOfSeed } from "./cascade-block.js";
 import { asBoth } from "./cascade-both.js";
 import {
-  cascadeParameters,
   collectFrames,
   dealFrames,
   type FramePlan,
@@ -23,6 +22,7 @@ import {
 } from "./cascade-frames.js";
 import { BlockLanes, Turns } from "./cascade-lanes.js";
 import { answerSchema, askSchema, closeSchema, openSchema } from "./cascade-messages.js";
+import { outcome } from "./cascade-outcome.js";
 import { leastInWork, othersInWork, whileInWork } from "./in-work.js";
 import { roundTripIs, roundTripSeen } from "./round-trip.js";
 import type { ReconcileContext, ReconcileOptions, ReconcileOutcome, Reconciler } from "./types.js";
@@ -187,27 +187,4 @@ function open(
 function compare(theirs: { leaked: number; failed: number }, mine: { leaked: number; failed: number }): void {
   if (theirs.leaked !== mine.leaked || theirs.failed !== mine.failed)
     throw new QkdError("RECONCILE_COUNT_MISMATCH", "The ends counted different leakage.", { theirs, mine });
-}
-
-/** @param inFlight waves at once, of `together` frames each */
-export function outcome(
-  word: BitString,
-  { plan, inFlight, together, pace }: Pick<Block, "plan" | "inFlight" | "together" | "pace">,
-  tally: Tally,
-): ReconcileOutcome {
-  const blockBits = cascadeParameters(pace.qber, pace.few).levels.map((level) => 2 ** level);
-  return {
-    ok: true,
-    word,
-    frames: plan.words.length,
-    framesFailed: tally.failed,
-    rounds: tally.rounds,
-    choice: {
-      method: "cascade",
-      blockBits,
-      frameBits: 64 * Math.max(0, ...plan.words),
-      framesInFlight: inFlight * together,
-      lanes: inFlight,
-    },
-  };
 }
