@@ -12,7 +12,7 @@ const tableBytes = 128 * blockBytes;
 const wideBytes = 32 * 16 * blockBytes;
 const workBytes = 1024;
 /** Shorter messages do not pay for the table of the sixteenth power. */
-const wideFrom = 4096;
+const wideFrom = 1280;
 
 /** Made at the first hash: importing the package has no side effect. */
 let memory: WasmInstance | undefined;
