@@ -60,7 +60,7 @@ describe("verification", () => {
   });
 
   it("agrees with a library on long keys", () => {
-    for (const bytes of [4095, 4096, 4111, 4352, 65_535, 65_536, 65_537, 65_800, 300_001]) {
+    for (const bytes of [1263, 1279, 1280, 1281, 1535, 4096, 65_535, 65_536, 65_537, 65_800, 300_001]) {
       const [key, word] = [randomBytes(16), BitString.from(randomBytes(bytes))];
       const length = new Uint8Array(16);
       new DataView(length.buffer).setBigUint64(8, BigInt(word.length));
