@@ -100,7 +100,7 @@ export const errorTable = {
   ENGINE_CLOSED: "The engine was closed; make a new one.",
   ENGINE_CANCELLED: "The job was cancelled.",
   ENGINE_WORKER_FAILED: "A worker thread died or answered nonsense.",
-  KERNEL_SEED_LENGTH: "A Toeplitz seed has not n + l - 1 bits.",
+  KERNEL_SEED_LENGTH: "A Toeplitz seed is not as long as its matrix needs: n + l - 1 bits, or n - 1 for [I | T].",
   KERNEL_OUTPUT_LENGTH: "A hash is asked for more bits than went in, or for no whole number of them.",
   KERNEL_CODE_MISMATCH: "A word, syndrome or position does not fit the code.",
   KERNEL_OPTION_INVALID: "An option of the decoder is out of range.",

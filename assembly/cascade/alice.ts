@@ -18,6 +18,7 @@ export function cascadeAliceStart(frame: Frame, level: u32, out: usize, scratch:
   if (frame.passes > 0) arrange(changetype<Order>(pass.order), passOf(frame, 0).bits, pass.bits, frame.words, scratch);
   frame.passes++;
   frame.listed = 0;
+  clearLevels(frame);
   blockParities(pass.bits, frame.words, level, out);
 }
 
@@ -30,8 +31,8 @@ function valid(frame: Frame, start: u32, pass: u32, level: u32): bool {
 /** Leaves of one pass, longest first, to be searched alone; parities of their left halves. @returns bits, −1: refused */
 export function cascadeAliceList(frame: Frame, requests: usize, count: u32, out: usize): i32 {
   frame.listed = 0;
-  if (count > frame.capacity) return -1;
   clearLevels(frame);
+  if (count > frame.capacity) return -1;
   let last = mostLevel;
   for (let i: usize = 0; i < count; i++) {
     const asked = load<u32>(requests + (i << 2));
@@ -39,7 +40,10 @@ export function cascadeAliceList(frame: Frame, requests: usize, count: u32, out:
     if (i == 0) frame.listPass = pass;
     const start = asked >> 9;
     const level = asked & 15;
-    if (asked & 16 || pass != frame.listPass || level > last || !valid(frame, start, pass, level)) return -1;
+    if (asked & 16 || pass != frame.listPass || level > last || !valid(frame, start, pass, level)) {
+      clearLevels(frame);
+      return -1;
+    }
     store<u32>(frame.starts + (i << 2), start);
     setAtLevel(frame, level, atLevel(frame, level) + 1);
     last = level;

@@ -4,7 +4,7 @@
  */
 import { expect, it } from "vitest";
 import { CascadeKernel } from "../../src/kernels/cascade.js";
-import type { AliceHalf, BobHalf } from "../../src/kernels/cascade-halves.js";
+import { type AliceHalf, type BobHalf, packRequest } from "../../src/kernels/cascade-halves.js";
 import { CascadeOrders } from "../../src/kernels/cascade-order.js";
 import * as twin from "../../src/kernels/reference/cascade.js";
 import { cascadeParameters, passLevel, shapeOf } from "../../src/stages/reconcile/cascade-frames.js";
@@ -125,4 +125,40 @@ it("recycled memory carries nothing over", () => {
   b.zeroise();
   a.zeroise();
   expect(Buffer.from(a.wasm.u8).includes(Buffer.from(noisy(8192, 0.03, generator(5)).alice.slice(0, 16)))).toBe(false);
+});
+
+it("whatever Bob asks in whatever order, kernel and twin answer the same", () => {
+  const draw = generator(77);
+  const below = (n: number) => Math.floor(draw() * n);
+  for (let run = 0; run < 300; run++) {
+    const length = 1024 << below(3);
+    const shape = shapeOf(length, 0.03);
+    const orders = new CascadeOrders(length, Uint32Array.of(run, 2, 3, 4));
+    const word = noisy(length, 0, draw).alice;
+    const kernel = new CascadeKernel(shape, orders);
+    const halves: AliceHalf[] = [kernel.alice(word), new twin.CascadeAlice(shape, orders, word)];
+    const passes = () => halves[0]!.passes;
+    const leaf = (pass: number, shot: boolean, level = 1 + below(9)) =>
+      packRequest(below(length >>> level) << level, pass, shot, level);
+    const requests = (words: number[]) => new Uint8Array(Uint32Array.from(words).buffer);
+    const said: string[] = [];
+    for (let step = 0; step < 30; step++) {
+      const what = passes() === 0 ? 0 : below(8) || (passes() < 6 ? 0 : 1);
+      const levels = Array.from({ length: below(6) }, () => 1 + below(9)).sort((a, b) => b - a);
+      const pass = below(passes() || 1);
+      const list = requests(levels.map((level) => leaf(pass, false, level)));
+      const asked = requests(levels.map((level) => leaf(below(passes()), draw() < 0.3, level)));
+      const directions = noisy(8 * Math.ceil(halves[0]!.owed() / 8), 0, draw).alice;
+      const answers = halves.map((half) => {
+        if (what === 0) return half.start(3 + (step % 5));
+        if (what < 3) return half.list(list);
+        return what < 6 ? half.go(directions) : half.ask(asked);
+      });
+      said.push(`${what}: ${levels}`);
+      const [told, expected] = answers.map((answer) => answer && [hex(answer.bytes), answer.bits]);
+      expect(told, said.join(", ")).toEqual(expected);
+      expect(halves[0]!.owed(), said.join(", ")).toBe(halves[1]!.owed());
+    }
+    kernel.zeroise();
+  }
 });

@@ -49,6 +49,26 @@ describe("Cascade with a hostile peer", () => {
     await outcome;
   });
 
+  it("Alice forgets a list where a pass begins: who goes on with it gets nothing", async () => {
+    const { alice, bob } = loopbackPair();
+    const side = context(alice);
+    const run = cascadeReconciler.asAlice(side, BitString.zeros(1000), options);
+    const outcome = expect(run).rejects.toMatchObject({ code: "RECONCILE_REQUEST_INVALID" });
+    for (const [what, requests] of [
+      [1, []],
+      [2, list(request(0, 0, 0, 1))],
+      [1, []],
+      [3, []],
+      [3, []],
+      [9, []],
+    ] as const)
+      await bob.send("cascade-ask", { operations: Uint8Array.of(what), requests: Uint8Array.from(requests) });
+    await outcome;
+    const { parity } = Object.fromEntries(side.ledger.entries.map(({ reason, bits }) => [reason, bits]));
+    // blocks of 2^5 and of 2^7 bits, and a leaf
+    expect(parity).toBe(32 + 8 + 1);
+  });
+
   it("Alice refuses another number of frames", async () => {
     const { alice, bob } = loopbackPair();
     const run = cascadeReconciler.asAlice(context(alice), BitString.zeros(1000), options);

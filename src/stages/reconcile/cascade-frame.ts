@@ -50,9 +50,12 @@ function searched(pair: CascadePair, { pace }: BlockFrames, spent: BothSpent): b
   for (let leaked = 0; !closed && pair.bob.passes < mostPasses; ) {
     const level = passLevel(pace.qber, pair.bob.passes, length, pace.few);
     leaked += tell(pair.start(level), length >>> level);
+    rounds++;
+    // Shown whole it costs less, as over a link.
+    if (leaked > length) break;
     const search = pair.search(length - leaked);
     leaked += tell(search.answered, search.owed);
-    rounds += 1 + search.rounds;
+    rounds += search.rounds;
     if (pair.bob.failed || leaked > length) break;
     if (pair.bob.passes < mainPasses) continue;
     const key = systemRandom(8);
