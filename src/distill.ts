@@ -2,25 +2,23 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type Authenticator, PadAuthenticator } from "./channel/authentication.js";
+import type { Authenticator } from "./channel/authentication.js";
 import type { ConnectionOptions } from "./channel/connection.js";
 import { duplexPair } from "./channel/duplex-pair.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
-import { checkFiles, type DumpFiles, dumpIdentity, endData } from "./end-data.js";
+import type { DumpFiles } from "./end-data.js";
 import { QkdError } from "./errors.js";
 import { LineFile } from "./keys/durable.js";
 import { JsonlSink } from "./keys/jsonl-sink.js";
-import { AuthKeyPool } from "./keys/pool.js";
-import { passingSignatures, signatures } from "./keys/sign-key.js";
-import { openStateFolder } from "./keys/state-folder.js";
-import { linkDigests } from "./link/digests.js";
-import { ownReading } from "./link/end.js";
+import type { StateKey } from "./keys/prepared-store.js";
+import { passingSignatures } from "./keys/sign-key.js";
 import type { Link } from "./link.js";
+import { OwnEnd } from "./own-end.js";
 import { systemRandom } from "./random.js";
 import { type DistillReport, mergeReports } from "./report/distill-report.js";
 import type { BlockRow } from "./report/rows.js";
-import { type PartyReport, runParty } from "./session/party-run.js";
+import type { PartyReport } from "./session/party-run.js";
 import type { Executor } from "./workers/executor.js";
 
 export interface DistillOptions {
@@ -38,7 +36,7 @@ export interface DistillOptions {
   readonly follow?: { readonly idleSeconds: number };
   /** Authentication key files of both ends; absent: a random pool for the run. */
   readonly authKey?: string;
-  readonly stateKey?: { file?: string; text?: string };
+  readonly stateKey?: StateKey;
   readonly signal?: AbortSignal;
   readonly onBlock?: (row: BlockRow) => void;
   readonly onProgress?: (end: Role, done: number, total: number | undefined) => void;
@@ -62,7 +60,7 @@ export async function distill(executor: Executor, options: DistillOptions): Prom
         link,
         out,
         dump: options[role],
-        transport: once(stream),
+        transport: stream,
         authKey: passing?.[role] ?? authKey ?? pool,
         signal,
         // Both ends share this thread: silence means that it is busy.
@@ -107,7 +105,7 @@ export interface EndOptions {
   readonly link: Link;
   readonly dump: DumpFiles;
   readonly out: string;
-  readonly transport: Transport;
+  readonly transport: Duplex | Transport;
   /** Authentication key: a file, or what both ends of a run in one process share. */
   readonly authKey?: string | Uint8Array | Authenticator;
   /** Private key file, where the link authenticates by signatures. */
@@ -117,7 +115,7 @@ export interface EndOptions {
   readonly strict?: boolean;
   /** The dump still grows. */
   readonly follow?: { readonly idleSeconds: number };
-  readonly stateKey?: { file?: string; text?: string };
+  readonly stateKey?: StateKey;
   readonly signal?: AbortSignal;
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
   readonly onBlock?: (row: BlockRow) => void;
@@ -126,79 +124,31 @@ export interface EndOptions {
 
 /** One end with its files under `out`: keys, audit, state. */
 export async function runEnd(executor: Executor, role: Role, options: EndOptions): Promise<PartyReport> {
-  const { link, out, dump, signal } = options;
-  const follow = options.follow && { ...options.follow, ...(signal ? { signal } : {}), signalFails: true };
-  checkFiles(role, link, dump, follow);
-  const folder = join(out, role);
-  await mkdir(folder, { recursive: true });
-  const reading = ownReading(link[role]);
-  const identity = JSON.stringify({
-    link: linkDigests(link),
-    dump: await dumpIdentity(dump, follow),
-    ...(Object.keys(reading).length > 0 ? { reading } : {}),
+  const { out, dump, transport, strict, follow, onProgress, ...rest } = options;
+  const data = {
+    dump,
+    ...(strict ? { strict } : {}),
+    ...(follow ? { follow } : {}),
+    ...(onProgress ? { onProgress } : {}),
+  };
+  const end = new OwnEnd(executor, { ...rest, role, data, channel: transport, state: out });
+  return end.run(async () => {
+    const folder = join(out, role);
+    await mkdir(folder, { recursive: true });
+    const sink = await JsonlSink.open(join(folder, "keys.jsonl"));
+    try {
+      const audit = await LineFile.open(join(folder, "audit.jsonl"));
+      return {
+        sink,
+        onAudit: (record) => audit.append([JSON.stringify(record)]),
+        close: async () => {
+          await audit.close();
+          await sink.close();
+        },
+      };
+    } catch (error) {
+      await sink.close();
+      throw error;
+    }
   });
-  const open: { close(): Promise<void> }[] = [];
-  const opened = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
-    const one = await opening;
-    open.push(one);
-    return one;
-  };
-  const { strict = false, onProgress } = options;
-  try {
-    const { state, marksCopy } = await opened(openStateFolder(out, role, identity, options.stateKey ?? {}, signal));
-    const sink = await opened(JsonlSink.open(join(folder, "keys.jsonl")));
-    const audit = await opened(LineFile.open(join(folder, "audit.jsonl")));
-    const { authenticator, pool } = await authenticatorOf(role, options, marksCopy);
-    if (pool) open.push(pool);
-    return await runParty({
-      role,
-      link,
-      data: () =>
-        endData(role, link, dump, { strict, ...(follow ? { follow } : {}), ...(onProgress ? { onProgress } : {}) }),
-      transport: options.transport,
-      authenticator,
-      state,
-      sink,
-      executor,
-      ...(signal ? { signal } : {}),
-      growing: follow !== undefined,
-      ...(options.waitSeconds === undefined ? {} : { waitSeconds: options.waitSeconds }),
-      ...(options.connection ? { connection: options.connection } : {}),
-      ...(options.log ? { log: options.log } : {}),
-      ...(options.onBlock ? { onBlock: options.onBlock } : {}),
-      onAudit: (record) => audit.append([JSON.stringify(record)]),
-    });
-  } finally {
-    for (const one of open.reverse()) await one.close();
-  }
-}
-
-/** @throws QkdError USAGE_INVALID where the option for the link's mode is missing */
-async function authenticatorOf(
-  role: Role,
-  { link, authKey, signKey }: EndOptions,
-  marksCopy: string,
-): Promise<{ authenticator: Authenticator; pool?: AuthKeyPool }> {
-  const { mode } = link.authentication;
-  if (typeof authKey === "object" && !(authKey instanceof Uint8Array)) return { authenticator: authKey };
-  if (mode === "computational-ed25519") {
-    if (authKey !== undefined || signKey === undefined)
-      throw new QkdError("USAGE_INVALID", `The link authenticates by ${mode}: give --sign-key and no --auth-key.`);
-    return { authenticator: await signatures(link, role, signKey) };
-  }
-  if (authKey === undefined || signKey !== undefined)
-    throw new QkdError("USAGE_INVALID", `The link authenticates by ${mode}: give --auth-key and no --sign-key.`);
-  const pool =
-    typeof authKey === "string"
-      ? await AuthKeyPool.open(authKey, role, marksCopy)
-      : AuthKeyPool.inMemory(authKey, role);
-  return { authenticator: new PadAuthenticator(pool), pool };
-}
-
-function once(stream: Duplex): Transport {
-  return {
-    async serve(take) {
-      await take(stream);
-    },
-  };
 }

@@ -1,12 +1,24 @@
 /** What a user of the library imports. */
 export { BitString } from "./bits.js";
+export type { Authenticator } from "./channel/authentication.js";
+export type { ConnectionOptions } from "./channel/connection.js";
+export { duplexPair } from "./channel/duplex-pair.js";
+export { type Address, calling, listening, parseAddress, type TlsFiles, type Transport } from "./channel/tcp.js";
+export type { Role } from "./channel/types.js";
 export type { DistillOptions } from "./distill.js";
+export type { DumpFiles } from "./end-data.js";
 export { createEngine, type Engine, type EngineOptions, type Party } from "./engine.js";
 export { type ErrorCode, errorTable, QkdError } from "./errors.js";
 export { JsonlSink } from "./keys/jsonl-sink.js";
 export { AuthKeyPool } from "./keys/pool.js";
+export type { StateKey } from "./keys/prepared-store.js";
 export type { KeySink, SecretKey } from "./keys/types.js";
 export { type Link, type LinkInput, parseLink } from "./link.js";
+export type { MatchedBlock, PartyData, PartyOptions } from "./own-end.js";
+export type { RandomSource } from "./random.js";
 export type { DistillReport } from "./report/distill-report.js";
-export type { PartyOptions, PartyReport } from "./session/party-run.js";
+export type { BlockRow } from "./report/rows.js";
+export type { AuditRecord } from "./security/audit.js";
+export type { PartyReport } from "./session/party-run.js";
 export type { PairOptions, ReconcileResult } from "./stages/reconcile/pair.js";
+export type { ToeplitzOptions } from "./workers/toeplitz.js";

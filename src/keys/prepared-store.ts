@@ -126,12 +126,18 @@ export class MemoryPrepared implements PreparedKeys {
   }
 }
 
+/** A file or a text with at least 128 bits of entropy. */
+export interface StateKey {
+  readonly file?: string;
+  readonly text?: string;
+}
+
 /**
  * The key of the prepared store: from the user's file (`--state-key`) or text (QKD_DISTILL_STATE_KEY), else one made in
  * the state folder, mode 0600. The user's secret must hold at least 128 bits of entropy: it is not stretched.
  * @throws QkdError FILE_UNREADABLE, FILE_WRITE_FAILED, FILE_LOCKED
  */
-export async function stateKey(folder: string, given: { file?: string; text?: string }): Promise<Uint8Array> {
+export async function stateKey(folder: string, given: StateKey): Promise<Uint8Array> {
   if (given.file === undefined && given.text) return derive(Buffer.from(given.text));
   const path = given.file ?? join(folder, "state.key");
   const found = await readIfThere(path);

@@ -6,7 +6,7 @@ import { RunState, type StateRecord } from "../session/state.js";
 import { makeFolder } from "./durable.js";
 import { FileJournal } from "./journal.js";
 import { takeLock } from "./lock.js";
-import { PreparedStore, stateKey } from "./prepared-store.js";
+import { PreparedStore, type StateKey, stateKey } from "./prepared-store.js";
 
 const version = 1;
 
@@ -26,7 +26,7 @@ export async function openStateFolder(
   out: string,
   role: Role,
   identity: string,
-  key: { file?: string; text?: string } = {},
+  key: StateKey = {},
   signal?: AbortSignal,
 ): Promise<StateFolder> {
   const folder = join(out, "state", role);
@@ -50,12 +50,7 @@ export async function openStateFolder(
   }
 }
 
-async function openLocked(
-  folder: string,
-  out: string,
-  identity: string,
-  key: { file?: string; text?: string },
-): Promise<StateFolder> {
+async function openLocked(folder: string, out: string, identity: string, key: StateKey): Promise<StateFolder> {
   const secret = await stateKey(join(out, "state"), key);
   const journal = await FileJournal.open<StateRecord | Head>(join(folder, "journal.jsonl"));
   try {

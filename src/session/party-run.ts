@@ -22,7 +22,7 @@ import { runSession } from "./run.js";
 import { keepSessions } from "./session.js";
 import type { RunState } from "./state.js";
 
-export interface PartyOptions {
+export interface RunOptions {
   readonly role: Role;
   readonly link: Link;
   /** Opened anew for every connection. */
@@ -59,7 +59,7 @@ export interface PartyReport {
 }
 
 /** @throws QkdError as the run fails: INTERRUPTED, CHANNEL_*, AUTH_*, DUMP_*, LINK_*, FILE_* … */
-export async function runParty(options: PartyOptions): Promise<PartyReport> {
+export async function runParty(options: RunOptions): Promise<PartyReport> {
   const { role, link, state, sink, authenticator, executor } = options;
   const padded = authenticator.mode === "wegman-carter";
   const deposits = authenticator.deposits ? { deposits: authenticator.deposits } : {};

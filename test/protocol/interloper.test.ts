@@ -15,7 +15,7 @@ import { MemoryPrepared } from "../../src/keys/prepared-store.js";
 import type { SecretKey } from "../../src/keys/types.js";
 import { type Link, parseLink } from "../../src/link.js";
 import type { AuditRecord } from "../../src/security/audit.js";
-import { type PartyOptions, runParty } from "../../src/session/party-run.js";
+import { type RunOptions, runParty } from "../../src/session/party-run.js";
 import { RunState, type StateRecord } from "../../src/session/state.js";
 import { InlineExecutor } from "../../src/workers/executor.js";
 import { hub } from "./hub.js";
@@ -38,7 +38,7 @@ interface Letter {
 /** What becomes of a letter: its body as it goes on; undefined cuts. */
 type Between = (letter: Letter) => Record<string, unknown> | undefined;
 
-async function run(link: Link, data: (role: Role) => ReturnType<PartyOptions["data"]>, between: Between) {
+async function run(link: Link, data: (role: Role) => ReturnType<RunOptions["data"]>, between: Between) {
   const line = () => ({ decoder: new FrameDecoder(), sent: 0 });
   const lines = { aliceToBob: line(), bobToAlice: line() };
   const wire = hub((chunk, direction, connection) => {
