@@ -7,11 +7,12 @@ import { join } from "node:path";
 import { planFrames } from "../codes/adapt.js";
 import type { QuasiCyclic } from "../codes/code.js";
 import { loadCode } from "../codes/index.js";
+import type { WasmMemory } from "../kernels/exports.js";
 import type { Case } from "./harness.js";
 
 /** What prototypes/ldpc/assembly exports; its description of a code as its README has it. */
 interface Prototype {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WasmMemory;
   decode(
     tight: number,
     code: number,

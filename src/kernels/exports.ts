@@ -1,6 +1,12 @@
+/** WebAssembly.Memory as used here: that name would ask users of the types for the DOM library. */
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
 /** What the WASM module exports, by hand: addresses and lengths are numbers, 64-bit values bigint. */
 export interface WasmExports {
-  readonly memory: WebAssembly.Memory & { readonly buffer: ArrayBuffer };
+  readonly memory: WasmMemory;
   heapBase(): number;
   cascadeAliceAsk(frame: number, requests: number, count: number, out: number): number;
   cascadeAliceGo(frame: number, directions: number, out: number): number;
