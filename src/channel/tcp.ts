@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { QkdError } from "../errors.js";
 
@@ -70,7 +71,7 @@ export function calling(address: Address, tls?: TlsFiles): Transport {
           if (Date.now() - began > longestPauseMs) pause = firstPauseMs;
         }
         if (signal.aborted) return;
-        await Promise.race([new Promise((resolve) => setTimeout(resolve, pause)), aborted(signal)]);
+        await setTimeout(pause, undefined, { signal }).catch(() => undefined);
         pause = Math.min(longestPauseMs, pause * 2);
       }
     },
