@@ -13,9 +13,12 @@ import { checkToeplitz, type ToeplitzForm } from "../kernels/toeplitz.js";
 import type { Executor } from "./executor.js";
 
 export interface ToeplitzOptions {
-  /** Default `full`: n + ℓ − 1 seed bits; `identity`: [I | T], n − 1, which is what amplifies a block. */
+  /**
+   * Default `full`: y_i = ⊕_j s_{i−j+n−1} x_j, 0 ≤ j < n, n + ℓ − 1 seed bits. `identity`: [I | T], which is what
+   * amplifies a block: y_i = x_i ⊕ ⊕_j s_{i−j+m−1} x_{ℓ+j}, m = n − ℓ, 0 ≤ j < m, n − 1 seed bits.
+   */
   readonly form?: ToeplitzForm;
-  /** Column pieces; chosen by cost when absent. */
+  /** Column pieces, a whole number from 1 on; chosen by cost when absent. */
   readonly pieces?: number;
   readonly signal?: AbortSignal;
 }
@@ -25,7 +28,7 @@ const mostPieceBits = 2 ** 27;
 /** Jobs below this many bits are not worth two. */
 const leastPieceBits = 2 ** 16;
 
-/** @throws QkdError KERNEL_SEED_LENGTH, KERNEL_OUTPUT_LENGTH, KERNEL_OUT_OF_MEMORY, ENGINE_* */
+/** @throws QkdError USAGE_INVALID, KERNEL_SEED_LENGTH, KERNEL_OUTPUT_LENGTH, KERNEL_OUT_OF_MEMORY, ENGINE_* */
 export async function toeplitz(
   executor: Executor,
   input: BitString,
@@ -33,6 +36,10 @@ export async function toeplitz(
   outputBits: number,
   { form = "full", pieces, signal }: ToeplitzOptions = {},
 ): Promise<BitString> {
+  if (form !== "full" && form !== "identity")
+    throw new QkdError("USAGE_INVALID", `form: ${String(form)} is neither "full" nor "identity".`);
+  if (pieces !== undefined && !(Number.isSafeInteger(pieces) && pieces > 0))
+    throw new QkdError("USAGE_INVALID", `pieces: ${pieces} is no whole number from 1 on.`);
   checkToeplitz(input.length, seed.length, outputBits, form);
   if (outputBits === 0) return BitString.zeros(0);
   if (form === "full") return hashColumns(executor, input, 0, seed, outputBits, pieces, signal);

@@ -267,6 +267,20 @@ test("wrong lengths are typed errors that name what was expected", async () => {
   expect(hex(await onExecutor(pool, input, seed, 50))).toBe(hex(reference(input, seed, 50)));
 });
 
+test("pieces and forms that make no sense are refused", async () => {
+  const [input, seed] = [BitString.zeros(64), BitString.zeros(64 + 16 - 1)];
+  for (const pieces of [-1, 0, 1.5, Number.NaN, Number.POSITIVE_INFINITY])
+    for (const outputBits of [16, 0])
+      await expect(onExecutor(inline, input, seed, outputBits, { pieces }), `${pieces}`).rejects.toMatchObject({
+        code: "USAGE_INVALID",
+      });
+  for (const form of ["bogus", "piece", null])
+    for (const bits of [79, 63])
+      await expect(onExecutor(inline, input, BitString.zeros(bits), 16, { form: form as never })).rejects.toMatchObject(
+        { code: "USAGE_INVALID" },
+      );
+});
+
 test("2^26 bits fit 64 MiB of WASM memory, and nothing of key or seed stays there", { timeout: 60_000 }, () => {
   const own = new WasmInstance();
   const [n, l] = process.env.QKD_SLOW ? [2 ** 26, 2 ** 25] : [2 ** 22, 2 ** 21];
