@@ -7,6 +7,7 @@
  * candidate is a geometric step at the strongest intensity's 1 − e^(−μη), thinned by the pulse's own. Cost: one random
  * word for two pulses' preparation and ~30 for a click. Memory: two chunks of the record and the events of one.
  */
+import { interrupted } from "../errors.js";
 import type { Link, Simulation } from "../link.js";
 import { BobClock } from "./clock.js";
 import type { DumpFile, OutputFile } from "./dump-file.js";
@@ -71,7 +72,7 @@ export async function runPrepareAndMeasure(run: PreparedRun): Promise<Record<str
   const step = () => (strongest > 0 ? Math.floor(ln(random.uniform()) / lnMiss) : Number.POSITIVE_INFINITY);
   let next = step();
   for (let from = 0; from < pulses; from += chunk) {
-    run.signal?.throwIfAborted();
+    if (run.signal?.aborted) throw interrupted();
     const count = Math.min(chunk, pulses - from);
     const record = new Uint8Array(Math.ceil(count / 2));
     preparation.fill(record);

@@ -3,6 +3,7 @@
  * Poisson process only pairs with a detected photon are drawn, at rate R·(1 − (1 − a)(1 − b)), then which of the two
  * ends saw it. Alice's clock is the reference; both taggers run S seconds from their own start.
  */
+import { interrupted } from "../errors.js";
 import type { Link, Simulation } from "../link.js";
 import { BasisChoice } from "./bb84.js";
 import { BobClock } from "./clock.js";
@@ -69,7 +70,7 @@ export async function runEntangled(run: EntangledRun): Promise<Record<string, un
   let pair = 0;
   let next = start + random.exponential(meanGap);
   for (let until = start; until < end; ) {
-    run.signal?.throwIfAborted();
+    if (run.signal?.aborted) throw interrupted();
     until = Math.min(end, until + slab);
     for (; next < until; next += random.exponential(meanGap)) {
       pair++;

@@ -16,6 +16,7 @@ import { DumpFile, OutputFile, type WritableFormat, writableFormat } from "./dum
 export interface SimulateOptions {
   /** Length of the acquisition. */
   readonly seconds: number;
+  /** A whole number; from 2^53 on a bigint. */
   readonly seed: number | bigint;
   /** Folder for the files; made if absent. */
   readonly out: string;
@@ -40,11 +41,13 @@ const extension: Record<WritableFormat | "preparation", string> = {
   preparation: "bin",
 };
 
-/** @throws QkdError LINK_CONFIG_INVALID for a format that cannot be written, FILE_WRITE_FAILED, USAGE_INVALID */
+/** @throws QkdError LINK_CONFIG_INVALID for a format that cannot be written, FILE_WRITE_FAILED, USAGE_INVALID, INTERRUPTED */
 export async function simulate(link: Link, options: SimulateOptions): Promise<SimulationResult> {
   const { seconds, seed, out, signal } = options;
   if (!(seconds > 0 && seconds <= 8000))
     throw new QkdError("USAGE_INVALID", `seconds: ${seconds} is not above 0 and up to 8000 (exact picoseconds).`);
+  if (typeof seed !== "bigint" && !Number.isSafeInteger(seed))
+    throw new QkdError("USAGE_INVALID", `seed: ${String(seed)} is no whole number below 2^53 or bigint.`);
   const simulation = link.simulation ?? simulationDefaults;
   const entangled = link.protocol === "bbm92";
   const formats = { alice: entangled ? formatOf(link, "alice") : ("preparation" as const), bob: formatOf(link, "bob") };

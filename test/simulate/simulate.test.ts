@@ -228,6 +228,20 @@ describe("files", () => {
     expect(Math.max(...drawn.map(({ clock }) => Math.abs(clock.driftPpb)))).toBeLessThanOrEqual(10_000);
   });
 
+  test.each([Number.NaN, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, "1", undefined])("%s is no seed", async (seed) => {
+    const out = join(folder, "no-seed");
+    await expect(simulate(prepared(), { seconds: 0.01, seed: seed as number, out })).rejects.toMatchObject({
+      code: "USAGE_INVALID",
+    });
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test.each([prepared(), entangled()])("a run of $protocol that is stopped says INTERRUPTED", async (link) => {
+    const options = { seconds: 1, seed: 2n ** 70n, out: join(folder, `stopped-${link.protocol}`) };
+    const stopped = simulate(link, { ...options, signal: AbortSignal.abort() });
+    await expect(stopped).rejects.toMatchObject({ name: "QkdError", code: "INTERRUPTED" });
+  });
+
   test("an interrupted run leaves nothing under a final name", async () => {
     const abort = new AbortController();
     const out = join(folder, "aborted");
