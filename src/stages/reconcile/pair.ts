@@ -2,7 +2,7 @@
 import { type BitString, countDifferent } from "../../bits.js";
 import { loopbackPair } from "../../channel/loopback.js";
 import { QkdError } from "../../errors.js";
-import { type RandomSource, systemRandom } from "../../random.js";
+import { checkedRandom, type RandomSource, systemRandom } from "../../random.js";
 import { entropy, LeakLedger } from "../../security/index.js";
 import { countBits } from "../../security/ledger.js";
 import { tagsEqual, verificationTag } from "../../security/verification.js";
@@ -16,9 +16,16 @@ export interface PairOptions {
   readonly bob: BitString;
   /** Expected share of differing bits; absent: a sample is revealed and counted. */
   readonly qber?: number;
+  /**
+   * Default `ldpc`. `auto` chooses between LDPC and Cascade under `pattern-public` accounting alone: without `accounting`
+   * it is LDPC's one-way, and Cascade is not considered.
+   */
   readonly method?: "ldpc" | "cascade" | "auto";
+  /** Of LDPC; default `auto`. */
   readonly mode?: ReconciliationMode;
+  /** Default `pattern-public` for the method `cascade`, which needs it, `one-way` for any other. */
   readonly accounting?: Accounting;
+  /** Must return as many bytes as it is asked for. */
   readonly random?: RandomSource;
 }
 
@@ -42,13 +49,25 @@ export interface ReconcileResult {
   readonly bob: BitString;
 }
 
+const choices = {
+  method: ["ldpc", "cascade", "auto"],
+  mode: ["auto", "throughput", "efficiency"],
+  accounting: ["pattern-public", "one-way"],
+} as const satisfies { [name in "method" | "mode" | "accounting"]: readonly NonNullable<PairOptions[name]>[] };
+
 const tagBits = 128;
 const largestSample = 2000;
 
-/** @throws QkdError USAGE_INVALID for words of different lengths, RECONCILE_*, ENGINE_* */
+/** @throws QkdError USAGE_INVALID for words of different lengths or an option out of range, RECONCILE_*, ENGINE_* */
 export async function reconcilePair(executor: Executor, options: PairOptions): Promise<ReconcileResult> {
-  const { alice, bob, random = systemRandom, method = "ldpc", mode = "auto" } = options;
+  const { alice, bob, method = "ldpc", mode = "auto" } = options;
+  const random = checkedRandom(options.random ?? systemRandom);
   const accounting = options.accounting ?? (method === "cascade" ? "pattern-public" : "one-way");
+  for (const [name, value] of Object.entries({ method, mode, accounting })) {
+    const known: readonly string[] = choices[name as keyof typeof choices];
+    if (!known.includes(value))
+      throw new QkdError("USAGE_INVALID", `${name}: ${String(value)} is none of ${known.join(", ")}.`);
+  }
   if (alice.length !== bob.length)
     throw new QkdError(
       "USAGE_INVALID",
