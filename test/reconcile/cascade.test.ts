@@ -6,6 +6,7 @@ import { loopbackPair } from "../../src/channel/loopback.js";
 import { systemRandom } from "../../src/random.js";
 import { LeakLedger } from "../../src/security/ledger.js";
 import { cascadeReconciler } from "../../src/stages/reconcile/cascade.js";
+import { largestLevel } from "../../src/stages/reconcile/cascade-frames.js";
 import { reconcilePair } from "../../src/stages/reconcile/pair.js";
 import type { ReconcileOptions } from "../../src/stages/reconcile/types.js";
 import { type Executor, InlineExecutor, PoolExecutor } from "../../src/workers/executor.js";
@@ -76,6 +77,37 @@ describe("Cascade", () => {
     expect(atBob.choice).toMatchObject({ lanes: 2, framesInFlight: 128 });
     expect(atBob.errors).toBe(errors);
     expect(Buffer.compare(atBob.word.bytes, a.bytes)).toBe(0);
+  });
+
+  it.each([
+    [256, 2.4],
+    [512, 1.75],
+    [1024, 1.45],
+    [4096, 1.2],
+    [8192, 1.15],
+  ])("closes frames of %d bits by their tags, at f of at most %d", async (bits, limit) => {
+    let [shown, cost, shannon] = [0, 0, 0];
+    for (let seed = 1; seed <= 100; seed++) {
+      const { a, b } = noisyPair(bits, 0.05, 1000 * bits + seed);
+      const random = (bytes: number) => new Uint8Array(bytes).map((_, i) => 31 * seed + 7 * i);
+      const { atBob, leaked } = await reconcile(a, b, { qber: 0.05 }, undefined, { executor: inline, random });
+      expect(atBob.word.bytes).toEqual(a.bytes);
+      shown += atBob.framesFailed;
+      cost += leaked;
+      shannon += bits * entropy(0.05);
+    }
+    expect(shown).toBe(0);
+    expect(cost / shannon).toBeLessThan(limit);
+  });
+
+  it("levels are what they were in large frames, and in small ones leave five blocks at least, or words", () => {
+    for (let words = 1; words <= 2 ** 13; words++) {
+      const level = largestLevel(64 * words);
+      const before = Math.min(13, Math.log2((64 * words) & (-64 * words)));
+      const enough = level === 6 || (64 * words) / 2 ** level >= 5;
+      if (words >= 1024 || (64 * words) / 2 ** before >= 5) expect(level, `${words} words`).toBe(before);
+      else expect(level <= before && enough, `${words} words`).toBe(true);
+    }
   });
 
   it.each([0.01, 0.09])("ends at QBER 0.03 when %d was assumed", async (qber) => {

@@ -73,9 +73,13 @@ function paddedSmall(bits: number): number {
   return Math.ceil(bits / unit) * unit;
 }
 
-/** log₂ of the largest block of parities in a frame of this many bits. */
+/**
+ * log₂ of the largest block of parities in a frame of this many bits: five blocks at least, or a word each. Of a block
+ * as large as the frame later passes would have one and the same parity, and never find an even number of errors.
+ */
 export function largestLevel(length: number): number {
-  return Math.min(13, Math.log2(length & -length));
+  const fiveBlocks = Math.max(6, Math.ceil(Math.log2(length)) - 3);
+  return Math.min(13, fiveBlocks, Math.log2(length & -length));
 }
 
 /**
