@@ -28,7 +28,8 @@ export function cascadeCores(qber: number, count: number, draw: () => number): C
       spent[who] += performance.now() - began;
       return result;
     };
-    const frames = { alice: new BlockFrames(seed, pace), bob: new BlockFrames(seed, pace) };
+    const bits = count * length;
+    const frames = { alice: new BlockFrames(seed, pace, bits), bob: new BlockFrames(seed, pace, bits) };
     const asked = timed(
       "alice",
       () =>

@@ -35,7 +35,7 @@ async function reconcile(
     cascadeReconciler.asBob(context(bob, ledgers[1]), b, all),
   ]);
   expect(ledgers[0].entries).toEqual(ledgers[1].entries);
-  return { atAlice, atBob, leaked: ledgers[1].total };
+  return { atAlice, atBob, leaked: ledgers[1].total, entries: ledgers[1].entries };
 }
 
 describe("Cascade", () => {
@@ -108,6 +108,28 @@ describe("Cascade", () => {
       if (words >= 1024 || (64 * words) / 2 ** before >= 5) expect(level, `${words} words`).toBe(before);
       else expect(level <= before && enough, `${words} words`).toBe(true);
     }
+  });
+
+  it.each([
+    [7, 0.03],
+    [100, 0.03],
+    [1000, 0.5],
+    [4097, 0.5],
+    [2 ** 16, 0.5],
+  ])("a block of %d bits that is shown costs what is shown, not its padding", async (bits, qber) => {
+    const { a, b, errors } = noisyPair(bits, qber, bits + 1);
+    const whole = Math.min(bits, 2 ** 16);
+    const told: number[] = [];
+    const { atBob, entries } = await reconcile(a, b, { qber: 0.03 }, (body) => {
+      told.push((body as { bits: Uint8Array }).bits.length);
+    });
+    expect(atBob).toMatchObject({ framesFailed: 1, errors });
+    expect(atBob.word.bytes).toEqual(a.bytes);
+    expect(told.at(-1)).toBe(Math.ceil(whole / 8));
+    expect(entries.find(({ reason }) => reason === "revealed-frame")?.bits).toBe(whole);
+    const { leak, bob } = await reconcilePair(inline, { alice: a, bob: b, qber: 0.03, method: "cascade" });
+    expect(bob.bytes).toEqual(a.bytes);
+    expect(leak["revealed-frame"]).toBe(whole);
   });
 
   it.each([0.01, 0.09])("ends at QBER 0.03 when %d was assumed", async (qber) => {

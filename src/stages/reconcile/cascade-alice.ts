@@ -53,8 +53,8 @@ export class AliceWave {
         out.add(half.tag(tagKey));
         spent.tags += tagBits;
       } else if (what === operation.reveal) {
-        out.add(half.word());
-        spent.revealed += half.length;
+        out.add(this.frames.told(half.word()));
+        spent.revealed += this.frames.toldBits(half.length);
         spent.failed++;
         frame.closed = true;
       } else {

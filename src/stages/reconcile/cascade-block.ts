@@ -2,7 +2,7 @@
 import { QkdError } from "../../errors.js";
 import { CascadeKernel } from "../../kernels/cascade.js";
 import { ordersOf } from "../../kernels/cascade-order.js";
-import { shapeOf } from "./cascade-frames.js";
+import { frameOfTold, shapeOf, toldBits, toldOf } from "./cascade-frames.js";
 import type { ReconcileContext, ReconcileOptions } from "./types.js";
 
 export const mainPasses = 3;
@@ -25,24 +25,45 @@ export interface Pace {
 export class BlockFrames {
   private readonly kernels = new Map<number, CascadeKernel>();
 
-  /** @param seed of the public orders, 4 words */
+  /**
+   * @param seed of the public orders, 4 words
+   * @param bits of the whole block
+   */
   constructor(
     private readonly seed: Uint32Array,
     readonly pace: Pace,
+    private readonly bits: number,
   ) {}
 
   of(length: number): CascadeKernel {
     const known = this.kernels.get(length);
     if (known) return known;
     const { qber, few } = this.pace;
-    const kernel = new CascadeKernel(shapeOf(length, qber, few), ordersOf(length, this.seed));
+    const kernel = new CascadeKernel(shapeOf(length, qber, few), this.orders(length));
     this.kernels.set(length, kernel);
     return kernel;
   }
+
+  /** Bits that Alice tells of a frame of this length that is revealed. */
+  toldBits(length: number): number {
+    return toldBits(this.bits, length);
+  }
+
+  told(frame: Uint8Array): Uint8Array {
+    return toldOf(frame, this.bits, this.orders);
+  }
+
+  /** The inverse. */
+  frameOf(told: Uint8Array, length: number): Uint8Array {
+    return frameOfTold(told, this.bits, length, this.orders);
+  }
+
   zeroise(): void {
     for (const kernel of this.kernels.values()) kernel.zeroise();
     this.kernels.clear();
   }
+
+  private readonly orders = (length: number) => ordersOf(length, this.seed);
 }
 
 export interface Tally {

@@ -81,10 +81,11 @@ export class BobWave {
     const { half } = search;
     const { qber, few } = this.frames.pace;
     if (search.next === operation.reveal) {
-      spent.revealed += half.length;
+      const told = this.frames.toldBits(half.length);
+      spent.revealed += told;
       spent.failed++;
       search.next = operation.closed;
-      return reader.take(half.length).slice();
+      return this.frames.frameOf(reader.take(told), half.length);
     }
     const late = this.round > maxRounds - 63;
     if (search.next === operation.tag) {

@@ -35,7 +35,7 @@ export async function asBoth(
   const part = async (from: number) => {
     const [theirs, his] = [alice, bob].map((all) => joined(all.slice(from, from + size)));
     const lengths = bob.slice(from, from + size).map(({ length }) => length);
-    const input = { seed, pace, alice: theirs!, bob: his!, lengths };
+    const input = { seed, pace, bits: words.alice.length, alice: theirs!, bob: his!, lengths };
     const done = await executor.run("cascadePair", input, signal ? { signal } : {});
     for (const end of ["alice", "bob"] as const) count(contexts[end], tallies[end], done[end]);
     // In lockstep all frames would take as many rounds as the slowest.

@@ -27,7 +27,7 @@ export function reconcileFrame(frames: BlockFrames, alice: Uint8Array, bob: Uint
   const closed = length >= revealBelow && searched(pair, frames, spent);
   if (!closed)
     for (const end of [spent.alice, spent.bob]) {
-      end.revealed += length;
+      end.revealed += frames.toldBits(length);
       end.failed++;
     }
   const word = closed ? pair.bob.word() : alice;

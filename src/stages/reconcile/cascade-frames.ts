@@ -2,7 +2,8 @@
  * From a block to Cascade's frames and back. The block is mixed publicly first, so that neither dead time (bits close by)
  * nor drift (bits far apart) meets one frame or one block of parities: groups of 64 words are transposed bit by bit, then
  * words are dealt like cards. Blocks below 2^16 bits are one frame in a random order. Frames are padded by bits that are
- * zero at both ends; their parities count as leaked all the same.
+ * zero at both ends; their parities count as leaked all the same. A small block that is revealed is told without them; of
+ * a large one they are dealt over its frames, and count.
  */
 import { BitString } from "../../bits.js";
 import { collectBlock, dealBlock } from "../../kernels/cascade-deal.js";
@@ -151,6 +152,29 @@ export function collectFrames(
   // What a revealed frame's padding holds stays behind.
   bytes.fill(0, Math.ceil(plan.bits / 8));
   return BitString.adopt(bytes, plan.bits);
+}
+
+/** Bits that Alice tells of a frame that is revealed. */
+export function toldBits(bits: number, length: number): number {
+  return isSmall(bits) ? bits : length;
+}
+
+/** What she tells: a small block as it came, without the padding. @param bits of the block */
+export function toldOf(frame: Uint8Array, bits: number, orders: (length: number) => CascadeOrders): Uint8Array {
+  if (!isSmall(bits)) return frame;
+  const length = frame.length * 8;
+  return reorder(frame, length, orders(length), "from").subarray(0, Math.ceil(bits / 8));
+}
+
+/** The frame that she told, in memory of its own. */
+export function frameOfTold(
+  told: Uint8Array,
+  bits: number,
+  length: number,
+  orders: (length: number) => CascadeOrders,
+): Uint8Array {
+  if (!isSmall(bits)) return told.slice();
+  return reorder(BitString.from(told, bits).bytes, length, orders(length), "to").slice();
 }
 
 function reorder(bytes: Uint8Array, length: number, orders: CascadeOrders, way: "to" | "from"): Uint8Array {

@@ -23,12 +23,13 @@ export class BlockLanes {
     private readonly side: Side,
     private readonly seed: Uint32Array,
     private readonly pace: Pace,
+    private readonly bits: number,
   ) {}
 
   /** @param words shared with the wave's thread, which zeroises them */
   open(wave: number, words: readonly Uint8Array[]): Promise<{ ask?: Ask }> {
-    const { side, seed, pace } = this;
-    return this.run("cascadeOpen", wave, { block: this.block, wave, side, seed, pace, words });
+    const { side, seed, pace, bits } = this;
+    return this.run("cascadeOpen", wave, { block: this.block, wave, side, seed, pace, bits, words });
   }
   answer(wave: number, ask: Ask, tagKey: Uint8Array): Promise<JobOutput<"cascadeAnswer">> {
     return this.run("cascadeAnswer", wave, { block: this.block, wave, ask, tagKey });

@@ -178,7 +178,7 @@ function open(
     waves,
     inFlight,
     together,
-    lanes: new BlockLanes(context, side, seedWords, pace),
+    lanes: new BlockLanes(context, side, seedWords, pace, word.length),
     pace,
     orders,
   };

@@ -22,6 +22,8 @@ export interface OpenInput extends WaveOf {
   readonly side: Side;
   readonly seed: Uint32Array;
   readonly pace: Pace;
+  /** Of the whole block. */
+  readonly bits: number;
   /** Packed bits of each frame, in shared memory; zeroised here. */
   readonly words: readonly Uint8Array[];
 }
@@ -35,13 +37,16 @@ interface Held {
 const held = new WeakMap<WasmInstance, Map<number, Map<number, Held>>>();
 
 /** Bob's wave answers with what he asks first. */
-export const cascadeOpenJob: Job<OpenInput, { ask?: Ask }> = ({ wasm }, { block, wave, side, seed, pace, words }) => {
+export const cascadeOpenJob: Job<OpenInput, { ask?: Ask }> = (
+  { wasm },
+  { block, wave, side, seed, pace, bits, words },
+) => {
   try {
     const blocks = held.get(wasm) ?? new Map<number, Map<number, Held>>();
     held.set(wasm, blocks);
     const waves = blocks.get(block) ?? new Map<number, Held>();
     blocks.set(block, waves);
-    const frames = new BlockFrames(seed, pace);
+    const frames = new BlockFrames(seed, pace, bits);
     const opened = side === "alice" ? new AliceWave(frames, words) : new BobWave(frames, words);
     waves.set(wave, { frames, wave: opened });
     return { output: opened instanceof BobWave ? { ask: opened.ask() } : {}, transfer: [] };
@@ -72,6 +77,8 @@ export const cascadeTakeJob: Job<WaveOf & { answer: Answer }, Taken> = ({ wasm }
 export interface PairInput {
   readonly seed: Uint32Array;
   readonly pace: Pace;
+  /** Of the whole block. */
+  readonly bits: number;
   /** Packed bits of the frames, one behind the other, in shared memory; Bob's become what he ends with. */
   readonly alice: Uint8Array;
   readonly bob: Uint8Array;
@@ -80,8 +87,8 @@ export interface PairInput {
 }
 
 /** Both ends of some frames, one after the other: a frame's two halves stay in the processor's cache. */
-export const cascadePairJob: Job<PairInput, BothSpent> = ({ cancelled }, { seed, pace, alice, bob, lengths }) => {
-  const frames = new BlockFrames(seed, pace);
+export const cascadePairJob: Job<PairInput, BothSpent> = ({ cancelled }, { seed, pace, bits, alice, bob, lengths }) => {
+  const frames = new BlockFrames(seed, pace, bits);
   const spent: BothSpent = { alice: nothingSpent(), bob: nothingSpent(), rounds: 0, errors: 0 };
   try {
     let at = 0;
