@@ -21,7 +21,7 @@ import type { KeySink } from "./keys/types.js";
 import { linkDigests } from "./link/digests.js";
 import { ownReading } from "./link/end.js";
 import type { Link } from "./link.js";
-import type { RandomSource } from "./random.js";
+import { checkedRandom, type RandomSource } from "./random.js";
 import type { BlockRow } from "./report/rows.js";
 import type { AuditRecord } from "./security/audit.js";
 import { type PartyReport, runParty } from "./session/party-run.js";
@@ -119,7 +119,7 @@ export class OwnEnd {
    * @throws QkdError as the run fails: USAGE_INVALID, INTERRUPTED, CHANNEL_*, AUTH_*, DUMP_*, LINK_*, STATE_*, FILE_*
    */
   async run(outputs: () => Promise<Outputs>): Promise<PartyReport> {
-    const { role, link, data, channel, signal } = this.options;
+    const { role, link, data, channel, signal, random } = this.options;
     check(this.options);
     const open: { close(): Promise<void> }[] = [];
     try {
@@ -140,7 +140,8 @@ export class OwnEnd {
         sink,
         executor: this.executor,
         growing: follow !== undefined,
-        ...given(this.options, ["signal", "waitSeconds", "connection", "random", "log", "onBlock"]),
+        ...given(this.options, ["signal", "waitSeconds", "connection", "log", "onBlock"]),
+        ...(random ? { random: checkedRandom(random) } : {}),
         ...(onAudit ? { onAudit } : {}),
       });
     } finally {

@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { decode, encode } from "cborg";
 import type { ZodType } from "zod";
 import { QkdError } from "../errors.js";
+import { hasMoreItems } from "./cbor-items.js";
 import { encodeFrame, FrameDecoder, maxFrameBytes } from "./framing.js";
 import type { BlockChannel } from "./types.js";
 
@@ -26,6 +27,8 @@ const maxUnopenedChannels = 64;
 const maxQueuedBytes = 256 * 2 ** 20;
 /** In all from a peer that has not shown who it is: a hello is a third of that at most, and what it decodes to is larger. */
 const maxStrangersBytes = 2 ** 20;
+/** Of CBOR in a message: far more than any has, and few enough to hold whatever they decode to. */
+const mostItems = 2 ** 21;
 const pauseAboveBytes = 64 * 2 ** 20;
 
 export interface ConnectionOptions {
@@ -177,6 +180,7 @@ export class Connection {
   }
 
   private deliver(raw: Uint8Array): void {
+    if (hasMoreItems(raw, mostItems)) throw invalid("it has too many parts");
     const letter: unknown = decode(raw, { allowUndefined: false, allowIndefinite: false, strict: true });
     if (!Array.isArray(letter) || letter.length !== 3) throw invalid("it is no [channel, type, body]");
     const [id, type, body] = letter as [unknown, unknown, unknown];

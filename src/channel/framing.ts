@@ -20,56 +20,42 @@ export function encodeFrame(payload: Uint8Array, number: number): Uint8Array[] {
   return [header, payload];
 }
 
-/** Cuts a stream of chunks into payloads; memory is bounded by one frame plus one chunk. */
+/** Cuts a stream of chunks of any size into payloads; memory is bounded by one frame. */
 export class FrameDecoder {
+  private readonly header = new Uint8Array(headerBytes);
+  private payload: Uint8Array | undefined;
+  /** Bytes there are of the header or, once it is whole, of the payload. */
+  private filled = 0;
+  private number = 0;
+
   /** @param mostBytes of a frame; may grow with what is known of the peer */
   constructor(public mostBytes = maxFrameBytes) {}
 
-  private chunks: Uint8Array[] = [];
-  private available = 0;
-  private number = 0;
-
   /** @throws QkdError CHANNEL_CORRUPT on a length out of bounds or a wrong CRC */
   push(chunk: Uint8Array): Uint8Array[] {
-    this.chunks.push(chunk);
-    this.available += chunk.length;
     const payloads: Uint8Array[] = [];
-    for (;;) {
-      const header = this.peek(headerBytes);
-      if (!header) return payloads;
-      const view = new DataView(header.buffer, header.byteOffset, headerBytes);
-      const length = view.getUint32(0, true);
-      if (length > this.mostBytes) throw corrupt(`a frame claims ${length} bytes`);
-      if (this.available < headerBytes + length) return payloads;
-      this.take(headerBytes);
-      const payload = this.take(length);
-      if (crc32(payload, this.number++ >>> 0) !== view.getUint32(4, true))
+    const [length, sum] = [0, 4];
+    const view = new DataView(this.header.buffer);
+    for (let at = 0; at < chunk.length; ) {
+      const target = this.payload ?? this.header;
+      const part = chunk.subarray(at, at + target.length - this.filled);
+      target.set(part, this.filled);
+      this.filled += part.length;
+      at += part.length;
+      if (this.filled < target.length) break;
+      this.filled = 0;
+      if (!this.payload) {
+        const bytes = view.getUint32(length, true);
+        if (bytes > this.mostBytes) throw corrupt(`a frame claims ${bytes} bytes`);
+        this.payload = new Uint8Array(bytes);
+        if (bytes > 0) continue;
+      }
+      if (crc32(this.payload, this.number++ >>> 0) !== view.getUint32(sum, true))
         throw corrupt("a frame's check sum is wrong");
-      payloads.push(payload);
+      payloads.push(this.payload);
+      this.payload = undefined;
     }
-  }
-
-  private peek(bytes: number): Uint8Array | undefined {
-    if (this.available < bytes) return undefined;
-    const first = this.chunks[0]!;
-    if (first.length >= bytes) return first.slice(0, bytes);
-    this.chunks = [Buffer.concat(this.chunks)];
-    return this.chunks[0]!.slice(0, bytes);
-  }
-
-  private take(bytes: number): Uint8Array {
-    const out = new Uint8Array(bytes);
-    let filled = 0;
-    while (filled < bytes) {
-      const first = this.chunks[0]!;
-      const part = first.subarray(0, bytes - filled);
-      out.set(part, filled);
-      filled += part.length;
-      if (part.length === first.length) this.chunks.shift();
-      else this.chunks[0] = first.subarray(part.length);
-    }
-    this.available -= bytes;
-    return out;
+    return payloads;
   }
 }
 

@@ -145,7 +145,7 @@ export class AuthKeyPool implements Deposits {
   /**
    * The pad for this end's first tag on a connection, to a peer not yet authenticated that claims to have seen pads up to
    * `claimed`: at or above it, and a claim moves no mark.
-   * @throws QkdError AUTH_POOL_EXHAUSTED, FILE_WRITE_FAILED
+   * @throws QkdError AUTH_POOL_EXHAUSTED, CHANNEL_MESSAGE_INVALID, FILE_WRITE_FAILED
    */
   firstPad(claimed: number): Promise<Pad> {
     return this.inTurn(async () => {
@@ -156,6 +156,11 @@ export class AuthKeyPool implements Deposits {
       for (let pad = Math.max(claimed, mark); pad < limit; pad++)
         if (await this.record.reserve({ burn: this.track("shared", "sent"), pad }))
           return this.handOut("shared", pad, this.role);
+      // Whoever it is says what he likes: that this end has none left is its own to say.
+      if (mark < limit)
+        throw new QkdError("CHANNEL_MESSAGE_INVALID", "The peer claims to have seen pads that were never sent.", {
+          claimed,
+        });
       throw exhausted();
     });
   }

@@ -11,7 +11,7 @@
  */
 import { z } from "zod";
 import { type BitString, countOnes, xorBits } from "../bits.js";
-import { wireBits, wireBytes, wireCount, wireText } from "../channel/schemas.js";
+import { wireBits, wireBytes, wireCount } from "../channel/schemas.js";
 import { QkdError } from "../errors.js";
 import { secretKeyLength } from "../security/index.js";
 import { countBits } from "../security/ledger.js";
@@ -34,9 +34,11 @@ export type Estimate =
       readonly opened?: { readonly key: BitString; readonly lost: BitString };
     };
 
-const bobSchema = z.strictObject({ reason: wireText.nullable() });
+/** It goes into reports as it is. */
+const reasonSchema = z.string().regex(/^[A-Z_]{1,64}$/);
+const bobSchema = z.strictObject({ reason: reasonSchema.nullable() });
 const aliceSchema = z.strictObject({
-  reason: wireText.nullable(),
+  reason: reasonSchema.nullable(),
   qber: z.number().min(0).max(0.5),
   tracked: z.boolean(),
 });
@@ -63,6 +65,8 @@ export async function estimateAsAlice(
   context.ledger.aside(block.key.length + block.lost.length);
   await context.channel.send("estimate.opened", { key: block.key.bytes, lost: block.lost.bytes });
   const { errors } = await context.channel.receive("estimate.counted", countedSchema);
+  if (errors > block.key.length)
+    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob counts more errors than there are bits.", { errors });
   return { go: false, reason, errors };
 }
 

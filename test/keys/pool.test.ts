@@ -104,6 +104,11 @@ it("keeps the reserve for closing messages, stops when all is used, and goes on 
   ).rejects.toMatchObject({ code: "AUTH_POOL_EXHAUSTED" });
   expect(pads).toBe(capacity - 1 - closingReserve);
   await expect(pool.firstPad(0)).rejects.toMatchObject({ code: "AUTH_POOL_EXHAUSTED" });
+  // What an unknown caller claims ends his connection, not this end.
+  for (const claimed of [2 ** 53 - 1, 100_000])
+    await expect(AuthKeyPool.inMemory(new Uint8Array(1 << 14), "alice").firstPad(claimed)).rejects.toMatchObject({
+      code: "CHANNEL_MESSAGE_INVALID",
+    });
   expect(await pool.roomFor(1)).toBe(false);
   for (let i = 0; i < closingReserve; i++) await pool.nextPad(true);
   await expect(pool.nextPad(true)).rejects.toMatchObject({ code: "AUTH_POOL_EXHAUSTED" });
