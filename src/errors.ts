@@ -42,6 +42,9 @@ export const errorTable = {
   DUMP_UNIT_UNKNOWN: "The dump does not say the unit of its times; name it with --unit.",
   DUMP_COLUMN_MISSING: "A table lacks the column that was named, or it is not of integers; name it with --columns.",
   DUMP_REFERENCE_PERIOD_MISSING: "Warning: without --reference-period-ps the times count from the last reference only.",
+  // blocks
+  BLOCK_TOO_LARGE:
+    "A block holds more than can be worked on or said at once; lower `blocks.seconds` or `blocks.pulses`.",
   // timing
   TIMING_SEGMENT_MOVED:
     "Another stretch of events than before would be disclosed for calibration; the run cannot go on.",
@@ -125,6 +128,11 @@ export class QkdError extends Error {
   toJSON(): { code: ErrorCode; message: string; details: Readonly<Record<string, unknown>> } {
     return { code: this.code, message: this.message, details: this.details };
   }
+}
+
+export function blockTooLarge(why: string, details: Readonly<Record<string, unknown>>): QkdError {
+  const remedy = "make blocks shorter in the link description (blocks.seconds; blocks.pulses), the same at both ends";
+  return new QkdError("BLOCK_TOO_LARGE", `${why}: ${remedy}.`, details);
 }
 
 export function interrupted(): QkdError {

@@ -75,6 +75,8 @@ export class Connection {
     this.ended = new Promise((resolve) => {
       this.end = resolve;
     });
+    // As many as blocks that wait to be written.
+    stream.setMaxListeners(0);
     stream.on("data", (chunk: Uint8Array) => this.arrive(chunk));
     stream.on("error", (cause) => this.close(gone(cause.message, cause)));
     stream.on("end", () => this.close(gone("the peer ended it")));
@@ -142,7 +144,9 @@ export class Connection {
     if (this.reason) throw this.reason;
     this.lastSent = Date.now();
     let room = true;
-    for (const part of encodeFrame(message, this.framesSent++)) {
+    const frame = encodeFrame(message, this.framesSent);
+    this.framesSent++;
+    for (const part of frame) {
       this.bytesSent += part.length;
       room = this.stream.write(part);
     }

@@ -5,12 +5,14 @@
 import { QkdError } from "../errors.js";
 
 const escapeByte = 255;
+/** The escape and 53 bits. */
+export const mostSlotBytes = 9;
 
-/** @param slots strictly ascending safe integers ≥ 0 */
-export function encodeSlots(slots: Float64Array): Uint8Array {
+/** @param slots strictly ascending safe integers ≥ 0  @param before the one before the first, where others were sent */
+export function encodeSlots(slots: Float64Array | Uint32Array, before = -1): Uint8Array {
   let out = new Uint8Array(slots.length * 2 + 16);
   let at = 0;
-  let previous = -1;
+  let previous = before;
   for (const slot of slots) {
     let gap = slot - previous - 1;
     previous = slot;
@@ -29,11 +31,11 @@ export function encodeSlots(slots: Float64Array): Uint8Array {
  * @param count how many slots there must be; @param end all must be below it
  * @throws QkdError CHANNEL_MESSAGE_INVALID
  */
-export function decodeSlots(bytes: Uint8Array, count: number, end: number): Float64Array {
+export function decodeSlots(bytes: Uint8Array, count: number, end: number, before = -1): Float64Array {
   if (count > bytes.length) throw malformed();
   const slots = new Float64Array(count);
   let at = 0;
-  let previous = -1;
+  let previous = before;
   for (let i = 0; i < count; i++) {
     let gap = at < bytes.length ? bytes[at++]! : Number.NaN;
     if (gap === escapeByte) {
@@ -56,12 +58,15 @@ export function decodeSlots(bytes: Uint8Array, count: number, end: number): Floa
 }
 
 /** Rising but not strictly: the index is added, so that neighbours differ. */
-export function encodeRising(values: Float64Array): Uint8Array {
-  return encodeSlots(values.map((value, i) => value + i));
+export function encodeRising(values: Float64Array, before = 0): Uint8Array {
+  return encodeSlots(
+    values.map((value, i) => value + i),
+    before - 1,
+  );
 }
 
-export function decodeRising(bytes: Uint8Array, count: number, end: number): Float64Array {
-  return decodeSlots(bytes, count, end + count + 1).map((value, i) => value - i);
+export function decodeRising(bytes: Uint8Array, count: number, end: number, before = 0): Float64Array {
+  return decodeSlots(bytes, count, end + count + 1, before - 1).map((value, i) => value - i);
 }
 
 /** Four codes of two bits a byte, the first lowest. */

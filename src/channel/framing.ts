@@ -5,14 +5,20 @@
  * authentication of the transcript (authentication.ts).
  */
 import { crc32 } from "node:zlib";
-import { QkdError } from "../errors.js";
+import { blockTooLarge, QkdError } from "../errors.js";
 
 const headerBytes = 8;
 export const maxFrameBytes = 64 * 2 ** 20;
 
-/** @param number of the frame among those sent in this direction, from 0 */
+/**
+ * @param number of the frame among those sent in this direction, from 0
+ * @throws QkdError BLOCK_TOO_LARGE
+ */
 export function encodeFrame(payload: Uint8Array, number: number): Uint8Array[] {
-  if (payload.length > maxFrameBytes) throw new RangeError(`frame of ${payload.length} bytes`);
+  if (payload.length > maxFrameBytes)
+    throw blockTooLarge(`A message of ${payload.length} bytes is above the limit of ${maxFrameBytes}`, {
+      bytes: payload.length,
+    });
   const header = new Uint8Array(headerBytes);
   const view = new DataView(header.buffer);
   view.setUint32(0, payload.length, true);

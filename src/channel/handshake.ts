@@ -21,7 +21,7 @@ import { wireCount, wireText } from "./schemas.js";
 import type { Role } from "./types.js";
 
 /** Raised where what goes over the wire changes; ends with different versions do not talk. */
-export const protocolVersion = 10;
+export const protocolVersion = 11;
 
 const heldSchema = z.strictObject({
   settled: z.string().max(longestRanges),

@@ -4,6 +4,7 @@ import { BitString, byteLength } from "../bits.js";
 import { QkdError } from "../errors.js";
 
 export const wireBytes = z.instanceof(Uint8Array);
+export const wireBytesTo = (most: number) => wireBytes.refine(({ length }) => length <= most);
 export const wireCount = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const wireText = z.string().max(256);
 

@@ -2,14 +2,16 @@
  * Amplify: the verified key hashed by [I | T], T a Toeplitz matrix from n − 1 seed bits drawn now, after the block's last
  * detection, used once (FORMULAS.md 7; M. Hayashi, T. Tsurumaru, IEEE Trans. Inf. Theory 62, 2213 (2016), section III).
  * It is two-universal as the full T is (kernels/toeplitz.ts), with half of the seed to send and of the work where much
- * key is left. The seed goes in pieces so that no message is larger than a frame.
+ * key is left. Seed and key IDs go in pieces (channel/pieces.ts).
  *
- *   Alice → Bob  amplify.length  bits of key, ledger's total, key IDs, slot of the pool that the rest goes to
- *   Alice → Bob  amplify.seed    … piece by piece
+ *   Alice → Bob  amplify.length  bits of key, ledger's total, slot of the pool that the rest goes to
+ *   Alice → Bob  amplify.ids     … of the keys that the rest is cut into
+ *   Alice → Bob  amplify.seed
  */
 import { z } from "zod";
 import { BitString, byteLength } from "../bits.js";
-import { wireBytes, wireCount } from "../channel/schemas.js";
+import { receiveBytes, receivePieces, sendBytes, sendPieces } from "../channel/pieces.js";
+import { wireCount } from "../channel/schemas.js";
 import { QkdError } from "../errors.js";
 import { seedBits } from "../kernels/toeplitz.js";
 import type { Executor } from "../workers/executor.js";
@@ -17,14 +19,13 @@ import { toeplitz } from "../workers/toeplitz.js";
 import type { StageContext } from "./context.js";
 import type { SecuredLength } from "./secure.js";
 
-const pieceBytes = 4 * 2 ** 20;
+const idsOfPiece = 2 ** 14;
 const lengthSchema = z.strictObject({
   bits: wireCount,
   leak: wireCount,
-  ids: z.array(z.uuid()).max(1 << 20),
   slot: wireCount.optional(),
 });
-const seedSchema = z.strictObject({ piece: wireBytes });
+const idsSchema = z.strictObject({ ids: z.array(z.uuid()).max(idsOfPiece) });
 
 export interface Amplified {
   readonly key: BitString;
@@ -50,13 +51,15 @@ export async function amplifyAsAlice(
   before: () => Promise<void>,
 ): Promise<Amplified> {
   const chosen = slot === undefined ? {} : { slot };
-  await context.channel.send("amplify.length", { bits: length.bits, leak: length.leak, ids, ...chosen });
+  await context.channel.send("amplify.length", { bits: length.bits, leak: length.leak, ...chosen });
+  await sendPieces(context.channel, "amplify.ids", ids.length, idsOfPiece, (from, to) => ({
+    ids: ids.slice(from, to),
+  }));
   const bits = length.bits + length.poolBits;
   const seedLength = amplifySeedBits(word.length);
   const seed = BitString.adopt(context.random(byteLength(seedLength)), seedLength);
   await before();
-  for (let at = 0; at < seed.bytes.length; at += pieceBytes)
-    await context.channel.send("amplify.seed", { piece: seed.bytes.subarray(at, at + pieceBytes) });
+  await sendBytes(context.channel, "amplify.seed", { piece: seed.bytes });
   const key = await hashWord(context.executor, word, seed, bits);
   return { key, ids, ...chosen };
 }
@@ -78,21 +81,23 @@ export async function amplifyAsBob(
       aliceLeak: alice.leak,
       bobLeak: length.leak,
     });
-  if (alice.ids.length !== keyCount || new Set(alice.ids).size !== alice.ids.length)
-    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's key IDs do not fit the number of keys.");
   if ((alice.slot !== undefined) !== length.poolBits > 0)
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's slot of the pool does not fit the link.");
   if (alice.slot !== undefined) expectSlot(alice.slot);
+  const ids: string[] = [];
+  await receivePieces(context.channel, "amplify.ids", idsSchema, keyCount, idsOfPiece, (piece, from, to) => {
+    if (piece.ids.length !== to - from) throw wrongIds();
+    for (const id of piece.ids) ids.push(id);
+  });
+  if (new Set(ids).size !== ids.length) throw wrongIds();
   const bits = length.bits + length.poolBits;
   const seedLength = amplifySeedBits(word.length);
-  const bytes = new Uint8Array(byteLength(seedLength));
   await before();
-  for (let at = 0; at < bytes.length; at += pieceBytes) {
-    const { piece } = await context.channel.receive("amplify.seed", seedSchema);
-    if (piece.length !== Math.min(pieceBytes, bytes.length - at))
-      throw new QkdError("CHANNEL_MESSAGE_INVALID", "A piece of the seed has the wrong length.");
-    bytes.set(piece, at);
-  }
-  const key = await hashWord(context.executor, word, BitString.adopt(bytes, seedLength), bits);
-  return { key, ids: alice.ids, ...(alice.slot === undefined ? {} : { slot: alice.slot }) };
+  const { piece } = await receiveBytes(context.channel, "amplify.seed", { piece: byteLength(seedLength) });
+  const key = await hashWord(context.executor, word, BitString.adopt(piece, seedLength), bits);
+  return { key, ids, ...(alice.slot === undefined ? {} : { slot: alice.slot }) };
+}
+
+function wrongIds(): QkdError {
+  return new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's key IDs do not fit the number of keys.");
 }

@@ -7,11 +7,12 @@
  *   Alice → Bob  estimate.alice  the joint decision: go on with this error rate, or why not
  *   and where they do not go on, the dead block is opened, with what a dead time took out of it, so that its error rate
  *   can be told:
- *   Alice → Bob  estimate.opened   Bob → Alice  estimate.counted
+ *   Alice → Bob  estimate.opened, in pieces   Bob → Alice  estimate.counted
  */
 import { z } from "zod";
 import { type BitString, countOnes, xorBits } from "../bits.js";
-import { wireBits, wireBytes, wireCount } from "../channel/schemas.js";
+import { receiveBytes, sendBytes } from "../channel/pieces.js";
+import { wireBits, wireCount } from "../channel/schemas.js";
 import { QkdError } from "../errors.js";
 import { secretKeyLength } from "../security/index.js";
 import { countBits } from "../security/ledger.js";
@@ -42,7 +43,6 @@ const aliceSchema = z.strictObject({
   qber: z.number().min(0).max(0.5),
   tracked: z.boolean(),
 });
-const openedSchema = z.strictObject({ key: wireBytes, lost: wireBytes });
 const countedSchema = z.strictObject({ errors: wireCount });
 
 /** Rates below this are not believed: a code must exist for it. */
@@ -63,7 +63,7 @@ export async function estimateAsAlice(
   await context.channel.send("estimate.alice", { reason: reason ?? null, qber, tracked });
   if (!reason) return { go: true, qber, rough: !tracked };
   context.ledger.aside(block.key.length + block.lost.length);
-  await context.channel.send("estimate.opened", { key: block.key.bytes, lost: block.lost.bytes });
+  await sendBytes(context.channel, "estimate.opened", { key: block.key.bytes, lost: block.lost.bytes });
   const { errors } = await context.channel.receive("estimate.counted", countedSchema);
   if (errors > block.key.length)
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob counts more errors than there are bits.", { errors });
@@ -82,7 +82,10 @@ export async function estimateAsBob(
     if (own) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Alice goes on with a block that Bob stopped (${own}).`);
     return { go: true, qber, rough: !tracked };
   }
-  const opened = await context.channel.receive("estimate.opened", openedSchema);
+  const opened = await receiveBytes(context.channel, "estimate.opened", {
+    key: block.key.bytes.length,
+    lost: block.lost.bytes.length,
+  });
   const [key, lost] = [wireBits(opened.key, block.key.length), wireBits(opened.lost, block.lost.length)];
   const errors = countOnes(xorBits(key, block.key));
   context.ledger.aside(countBits(block.key.length));

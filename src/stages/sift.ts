@@ -3,17 +3,20 @@
  * (FORMULAS.md 9, DESIGN.md decision 10). Both ends hold the same slots in the same order.
  *
  *   Bob → Alice  sift.bases    his basis of every slot, which slots his dead time vetoes
- *   Alice → Bob  sift.answer   where bases are equal, her vetoes, intensities of kept slots, her bits of the check basis,
- *                              also of vetoed slots, so that their errors can be counted
+ *   Alice → Bob  sift.same     where bases are equal, her vetoes
+ *   Alice → Bob  sift.answer   intensities of kept slots, her bits of the check basis, also of vetoed slots, so that their
+ *                              errors can be counted
  *   Bob → Alice  sift.check    his bits of the check basis
+ *
+ * All of them in pieces (channel/pieces.ts).
  *
  * Vetoed slots of the key basis stay closed: a detector that is dead does not click, so such a bit would tell the key bits
  * beside it. Nothing here depends on a key-basis bit, so nothing enters the leak ledger.
  */
-import { z } from "zod";
-import { BitString, countOnes, xorBits } from "../bits.js";
+import { BitString, byteLength, countOnes, xorBits } from "../bits.js";
 import { packPairs, unpackPairs } from "../channel/encoding.js";
-import { wireBits, wireBytes } from "../channel/schemas.js";
+import { receiveBytes, sendBytes } from "../channel/pieces.js";
+import { wireBits } from "../channel/schemas.js";
 import type { Link } from "../link.js";
 import type { StageContext } from "./context.js";
 
@@ -75,47 +78,43 @@ export interface SingleClicks {
   readonly deadTimeVetoed: number;
 }
 
-const basesSchema = z.strictObject({ bases: wireBytes, vetoed: wireBytes });
-const answerSchema = z.strictObject({
-  same: wireBytes,
-  vetoed: wireBytes,
-  intensities: wireBytes,
-  check: wireBytes,
-  spare: wireBytes,
-});
-const checkSchema = z.strictObject({ check: wireBytes });
-
 export async function siftAsAlice(context: SiftContext, slots: OwnSlots): Promise<SiftedBlock> {
   const { channel, link } = context;
-  const bob = await channel.receive("sift.bases", basesSchema);
+  const mask = byteLength(slots.count);
+  const bob = await receiveBytes(channel, "sift.bases", { bases: mask, vetoed: mask });
   const bases = wireBits(bob.bases, slots.count);
   const vetoedBob = wireBits(bob.vetoed, slots.count);
   const same = equalBits(slots.basis, bases);
   const sorted = await sortSlots(context, slots, same, slots.vetoed, vetoedBob, slots.intensity);
-  await channel.send("sift.answer", {
-    same: same.bytes,
-    vetoed: slots.vetoed.bytes,
+  await sendBytes(channel, "sift.same", { same: same.bytes, vetoed: slots.vetoed.bytes });
+  await sendBytes(channel, "sift.answer", {
     intensities: packPairs(sorted.intensities),
     check: sorted.check.bytes,
     spare: sorted.spare.bytes,
   });
-  const { check } = await channel.receive("sift.check", checkSchema);
+  const { check } = await receiveBytes(channel, "sift.check", { check: sorted.check.bytes.length });
   const counts = { slots: slots.count, equal: countOnes(same), aliceX: countOnes(slots.basis), bobX: countOnes(bases) };
   return { ...counted(link, sorted, wireBits(check, sorted.check.length)), bases: counts };
 }
 
 export async function siftAsBob(context: SiftContext, slots: OwnSlots): Promise<SiftedBlock> {
   const { channel, link } = context;
-  await channel.send("sift.bases", { bases: slots.basis.bytes, vetoed: slots.vetoed.bytes });
-  const alice = await channel.receive("sift.answer", answerSchema);
-  const same = wireBits(alice.same, slots.count);
-  const vetoedAlice = wireBits(alice.vetoed, slots.count);
+  await sendBytes(channel, "sift.bases", { bases: slots.basis.bytes, vetoed: slots.vetoed.bytes });
+  const mask = byteLength(slots.count);
+  const told = await receiveBytes(channel, "sift.same", { same: mask, vetoed: mask });
+  const same = wireBits(told.same, slots.count);
+  const vetoedAlice = wireBits(told.vetoed, slots.count);
   const draft = await sortSlots(context, slots, same, vetoedAlice, slots.vetoed, undefined);
   const kept = draft.key.length + draft.check.length;
+  const alice = await receiveBytes(channel, "sift.answer", {
+    intensities: Math.ceil(kept / 4),
+    check: draft.check.bytes.length,
+    spare: draft.spare.bytes.length,
+  });
   const sorted = { ...draft, intensities: unpackPairs(alice.intensities, kept, intensityCount(link)) };
   const check = wireBits(alice.check, sorted.check.length);
   const spare = wireBits(alice.spare, sorted.spare.length);
-  await channel.send("sift.check", { check: sorted.check.bytes });
+  await sendBytes(channel, "sift.check", { check: sorted.check.bytes });
   const aliceX = slots.count - countOnes(xorBits(slots.basis, same));
   return {
     ...counted(link, sorted, check),

@@ -1,14 +1,15 @@
 /**
  * Slots: what timing found becomes basis and bit per slot at either end.
  *
- *   prepare-and-measure  Bob → Alice  slots.pulses  pulse numbers of his slots; Alice reads her record there
+ *   prepare-and-measure  Bob → Alice  slots.pulses  where his block lies, how many slots it has
+ *                        Bob → Alice  slots.list    … their pulse numbers; Alice reads her record there
  *                        (timing/pulse-cover.ts where the record grows, timing/pulse-relock.ts where numbers are open)
- *   entanglement         pairs.times, pairs.slots (timing/pairs.ts, after timing/pair-acquire.ts)
+ *   entanglement         pairs.times, pairs.slots and more (timing/pairs.ts, after timing/pair-acquire.ts)
  */
 import { z } from "zod";
 import { BitString } from "../bits.js";
-import { decodeSlots, encodeSlots } from "../channel/encoding.js";
-import { wireBytes, wireCount } from "../channel/schemas.js";
+import { receiveSlots, sendSlots } from "../channel/pieces.js";
+import { wireCount } from "../channel/schemas.js";
 import type { BlockChannel } from "../channel/types.js";
 import type { PreparationRecord } from "../dumps/preparation.js";
 import { QkdError } from "../errors.js";
@@ -49,7 +50,6 @@ const pulsesSchema = z.strictObject({
   first: wireCount,
   pulses: wireCount,
   count: wireCount,
-  slots: wireBytes,
   open: openSchema,
 });
 
@@ -66,8 +66,8 @@ export async function bobSlotsOfPulses(
   const { firstPulse, pulses } = block;
   const open = openNumbers(block, link);
   ledger.aside(open.outcomes.length);
-  const told = { first: firstPulse, pulses, count: block.slots.length, slots: encodeSlots(block.slots), open };
-  await channel.send("slots.pulses", told);
+  await channel.send("slots.pulses", { first: firstPulse, pulses, count: block.slots.length, open });
+  await sendSlots(channel, "slots.list", block.slots);
   const { slots, clicks, vetoed, gate } = await numberAsBob(channel, block, open, link);
   const resolved = resolveClicks(clicks, link.bob.detectors!, random);
   const single = BitString.zeros(slots.length);
@@ -110,11 +110,12 @@ export async function aliceSlotsOfPulses(
       });
   };
   const cover = record.growing ? await coverAsAlice(channel, record, fits) : undefined;
-  const { first, pulses, count: sent, slots: bytes, open } = await channel.receive("slots.pulses", pulsesSchema);
+  const { first, pulses, count: sent, open } = await channel.receive("slots.pulses", pulsesSchema);
   fits(first, pulses);
   if (first + pulses > record.pulses)
     throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob's block reaches beyond the record.", { index, first, pulses });
-  const numbered = { slots: decodeSlots(bytes, sent, pulses), firstPulse: first, pulses };
+  if (sent > pulses) throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob has more slots than pulses.", { index });
+  const numbered = { slots: await receiveSlots(channel, "slots.list", sent, pulses), firstPulse: first, pulses };
   const { slots, disclosed } = await numberAsAlice(channel, numbered, open, record, link, ledger);
   const count = slots.length;
   const basis = BitString.zeros(count);

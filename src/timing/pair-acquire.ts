@@ -119,7 +119,7 @@ export async function acquirePairsAsAlice(
     alice: { times: nearby, detector: own.detector },
     bob: { times: bobTimes, detector: disclosed.detectors },
   };
-  const clock = stretchClock(sides, { ...search.found, drift }, link);
+  const clock = await stretchClock(sides, { ...search.found, drift }, link);
   if (!clock) {
     await channel.send("pairs.lock", {
       reason: "NO_LOCK",
@@ -156,7 +156,7 @@ export async function acquirePairsAsAlice(
     growing: events.growing,
     followed: clock.followed,
     disclosed: { from: toAlice(segment.from), to: toAlice(segment.to) },
-    calibration: calibrationClicks(sides, clock, delays, link, halfWidthPs),
+    calibration: await calibrationClicks(sides, clock, delays, link, halfWidthPs),
   };
 }
 

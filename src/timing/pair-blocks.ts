@@ -3,7 +3,7 @@
  * dead-time rule applied to all of its clicks.
  */
 import type { DetectorBatch } from "./events.js";
-import { DeadTime } from "./types.js";
+import { checkBlockSize, DeadTime, mostBlockEvents } from "./types.js";
 
 /** Of an end's clock, ps: `to` not included. */
 export interface Stretch {
@@ -29,6 +29,7 @@ export interface EventBlock {
  * @param boundary clock time at which block `index` starts; events before block 0 are left out
  * @param togetherPs clicks this close to an accepted one belong to its slot
  * @param opened stretches whose clicks were disclosed: vetoed
+ * @throws QkdError BLOCK_TOO_LARGE
  */
 export async function* eventBlocks(
   events: AsyncIterable<DetectorBatch>,
@@ -36,9 +37,10 @@ export async function* eventBlocks(
   deadTimePs: number,
   togetherPs: number,
   opened: readonly Stretch[] = [],
+  most = mostBlockEvents,
 ): AsyncGenerator<EventBlock> {
   const dead = new DeadTime(deadTimePs);
-  let draft = new Draft(0, boundary(0), opened);
+  let draft = new Draft(0, boundary(0), opened, most);
   let end = Number(boundary(1) - draft.start);
   if (!(end > 0)) throw new RangeError("a block needs a length");
   let group = 0;
@@ -52,7 +54,7 @@ export async function* eventBlocks(
         // Boundaries are evenly spaced but for rounding by 1 ps: far ahead, and never too far.
         const index = draft.index + Math.max(1, Math.floor(t / (end + 1)) - 1);
         const step = Number(boundary(index) - draft.start);
-        draft = new Draft(index, boundary(index), opened);
+        draft = new Draft(index, boundary(index), opened, most);
         end = Number(boundary(draft.index + 1) - draft.start);
         dead.shift(step);
         last -= step;
@@ -79,6 +81,7 @@ class Draft {
     readonly index: number,
     readonly start: bigint,
     opened: readonly Stretch[],
+    private readonly most: number,
   ) {
     this.opened = opened
       .filter(({ to }) => to > start)
@@ -111,6 +114,7 @@ class Draft {
   }
 
   private grow(): void {
+    checkBlockSize(this.index, this.length, this.most);
     const size = this.times.length * 2;
     const [times, detector, vetoed] = [new Float64Array(size), new Uint8Array(size), new Uint8Array(size)];
     times.set(this.times);

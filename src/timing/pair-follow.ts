@@ -6,6 +6,7 @@
 import { type ClockFilter, type ClockSigmas, type ClockState, offsetAt } from "./clock-filter.js";
 import { lowerBound } from "./events.js";
 import { fitLine, lineOfSums, searchLines } from "./pair-lines.js";
+import { inTurns, turns } from "./turns.js";
 
 const groupPairs = 100;
 /** On a weak link so many take long enough for a pass to bend: fewer then, but as many as stand out well. */
@@ -58,7 +59,7 @@ export class PairFollower {
   }
 
   /** @param line Bob's time expected for each of Alice's, without the followed offset */
-  follow(alice: Float64Array, line: Float64Array, bob: Float64Array): Knot[] {
+  async follow(alice: Float64Array, line: Float64Array, bob: Float64Array): Promise<Knot[]> {
     const view: View = { alice, line, bob };
     const step = alice.length > 1 ? (alice[alice.length - 1]! - alice[0]!) / (alice.length - 1) : 0;
     const silent = silence * step;
@@ -66,7 +67,9 @@ export class PairFollower {
     const knots: Knot[] = [];
     let fresh = true;
     let lostFrom = 0;
+    const turn = turns();
     for (let i = 0; i < alice.length; ) {
+      await turn(i);
       let size = this.groupSize();
       let end = groupEnd(alice, i, size, silent);
       let seen = this.measure(view, i, end);
@@ -268,20 +271,26 @@ function differences({ alice, line, bob }: View, from: number, to: number, state
 }
 
 /** The followed offset at each of Alice's times: between two knots from both, beside a loss from the nearer one. */
-export function followedOffsets(alice: Float64Array, knots: readonly Knot[], start: ClockState): Float64Array {
+export async function followedOffsets(
+  alice: Float64Array,
+  knots: readonly Knot[],
+  start: ClockState,
+): Promise<Float64Array> {
   const out = new Float64Array(alice.length);
   let next = 0;
-  for (let i = 0; i < alice.length; i++) {
-    const t = alice[i]!;
-    while (next < knots.length && knots[next]!.at <= t) next++;
-    const before = knots[next - 1];
-    const after = knots[next];
-    if (!before || !after) out[i] = offsetAt(before ?? after ?? start, t);
-    else {
-      const share = (t - before.at) / (after.at - before.at);
-      if (after.fresh) out[i] = offsetAt(share < 0.5 ? before : after, t);
-      else out[i] = (1 - share) * offsetAt(before, t) + share * offsetAt(after, t);
+  await inTurns(alice.length, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const t = alice[i]!;
+      while (next < knots.length && knots[next]!.at <= t) next++;
+      const before = knots[next - 1];
+      const after = knots[next];
+      if (!before || !after) out[i] = offsetAt(before ?? after ?? start, t);
+      else {
+        const share = (t - before.at) / (after.at - before.at);
+        if (after.fresh) out[i] = offsetAt(share < 0.5 ? before : after, t);
+        else out[i] = (1 - share) * offsetAt(before, t) + share * offsetAt(after, t);
+      }
     }
-  }
+  });
   return out;
 }

@@ -5,6 +5,7 @@
 import { ClockFilter, type ClockSigmas } from "./clock-filter.js";
 import { followedOffsets, type Knot, PairFollower } from "./pair-follow.js";
 import { type TrackPoint, thin, trackReport } from "./track.js";
+import { inTurns } from "./turns.js";
 import type { GateStatistics } from "./types.js";
 
 export interface LinkedSlots {
@@ -55,11 +56,15 @@ export class PairLinker {
    * @param alice times corrected by her delays, sorted  @param bob published times, sorted, on the same scale as `clock`
    * @param sinceReference block's start after the lock's reference, ps
    */
-  link(alice: Float64Array, bob: Float64Array, clock: BlockClock, sinceReference: number): LinkedSlots {
+  async link(alice: Float64Array, bob: Float64Array, clock: BlockClock, sinceReference: number): Promise<LinkedSlots> {
     const { halfWidth } = this;
-    const line = alice.map((t) => t + clock.offset + clock.drift * t);
-    const { knots, offsets } = this.follow(alice, line, bob, clock, sinceReference);
-    const expected = line.map((t, i) => t + offsets[i]!);
+    const line = (t: number) => t + clock.offset + clock.drift * t;
+    const { knots, offsets } = await this.follow(alice, line, bob, clock, sinceReference);
+    // In place: lists of a block are long.
+    const expected = offsets;
+    await inTurns(alice.length, (from, to) => {
+      for (let i = from; i < to; i++) expected[i] = line(alice[i]!) + offsets[i]!;
+    });
     const capacity = Math.min(alice.length, bob.length);
     const out = {
       aliceFirst: new Uint32Array(capacity),
@@ -81,36 +86,39 @@ export class PairLinker {
       slots++;
       if (countA === 1 && countB === 1) {
         exclusive++;
-        this.fitPair(alice[firstA]! + sinceReference, bob[firstB]! - line[firstA]!);
+        this.fitPair(alice[firstA]! + sinceReference, bob[firstB]! - line(alice[firstA]!));
       }
       openHigh = -1;
     };
-    for (let i = 0; i < alice.length; i++) {
-      const t = expected[i]!;
-      while (low < bob.length && bob[low]! < t - halfWidth) low++;
-      if (high < low) high = low;
-      while (high < bob.length && bob[high]! <= t + halfWidth) high++;
-      while (wide < bob.length && bob[wide]! < t - 2 * halfWidth) wide++;
-      let wideHigh = wide;
-      for (; wideHigh < bob.length && bob[wideHigh]! < t + 2 * halfWidth; wideHigh++)
-        histogram[Math.min(bins - 1, Math.floor((bob[wideHigh]! - t) / binPs + bins / 2))]!++;
-      if (high === low) continue;
-      pairs += high - low;
-      if (openHigh > low) {
-        openHigh = high;
-        countA++;
-      } else {
-        close();
-        openHigh = high;
-        firstA = i;
-        countA = 1;
-        firstB = low;
+    const sweep = (from: number, to: number) => {
+      for (let i = from; i < to; i++) {
+        const t = expected[i]!;
+        while (low < bob.length && bob[low]! < t - halfWidth) low++;
+        if (high < low) high = low;
+        while (high < bob.length && bob[high]! <= t + halfWidth) high++;
+        while (wide < bob.length && bob[wide]! < t - 2 * halfWidth) wide++;
+        let wideHigh = wide;
+        for (; wideHigh < bob.length && bob[wideHigh]! < t + 2 * halfWidth; wideHigh++)
+          histogram[Math.min(bins - 1, Math.floor((bob[wideHigh]! - t) / binPs + bins / 2))]!++;
+        if (high === low) continue;
+        pairs += high - low;
+        if (openHigh > low) {
+          openHigh = high;
+          countA++;
+        } else {
+          close();
+          openHigh = high;
+          firstA = i;
+          countA = 1;
+          firstB = low;
+        }
       }
-    }
+    };
+    await inTurns(alice.length, sweep);
     close();
     for (const { at, offset } of knots) this.track.push({ at: at + sinceReference, offsetPs: offset });
     thin(this.track);
-    const accidentals = shiftedPairs(expected, bob, halfWidth) / shiftsPs.length;
+    const accidentals = (await shiftedPairs(expected, bob, halfWidth)) / shiftsPs.length;
     const gate: GateStatistics = {
       halfWidthPs: halfWidth,
       binPs,
@@ -141,7 +149,13 @@ export class PairLinker {
     return { ...line, ...trackReport(this.track, line) };
   }
 
-  private follow(alice: Float64Array, line: Float64Array, bob: Float64Array, clock: BlockClock, since: number) {
+  private async follow(
+    alice: Float64Array,
+    line: (t: number) => number,
+    bob: Float64Array,
+    clock: BlockClock,
+    since: number,
+  ) {
     if (!this.follower) {
       const { rate, sigmas } = clock.followed ?? usualFollowed;
       const filter = new ClockFilter({ at: -since, offset: 0, drift: 0, rate }, sigmas);
@@ -149,8 +163,8 @@ export class PairLinker {
     } else this.follower.shift(since - this.follows);
     this.follows = since;
     const start = this.follower.state;
-    const knots: Knot[] = this.follower.follow(alice, line, bob);
-    return { knots, offsets: followedOffsets(alice, knots, start) };
+    const knots: Knot[] = await this.follower.follow(alice, alice.map(line), bob);
+    return { knots, offsets: await followedOffsets(alice, knots, start) };
   }
 
   private fitPair(x: number, y: number): void {
@@ -163,17 +177,19 @@ export class PairLinker {
 }
 
 /** Pairs in the window at any of the shifts, in one sweep over what they reach. */
-function shiftedPairs(expected: Float64Array, bob: Float64Array, halfWidth: number): number {
+async function shiftedPairs(expected: Float64Array, bob: Float64Array, halfWidth: number): Promise<number> {
   const reach = Math.max(...shiftsPs) + halfWidth;
   let [low, pairs] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    const t = expected[i]!;
-    while (low < bob.length && bob[low]! < t - reach) low++;
-    for (let k = low; k < bob.length; k++) {
-      const delta = bob[k]! - t;
-      if (delta > reach) break;
-      for (const shift of shiftsPs) if (delta >= shift - halfWidth && delta <= shift + halfWidth) pairs++;
+  await inTurns(expected.length, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const t = expected[i]!;
+      while (low < bob.length && bob[low]! < t - reach) low++;
+      for (let k = low; k < bob.length; k++) {
+        const delta = bob[k]! - t;
+        if (delta > reach) break;
+        for (const shift of shiftsPs) if (delta >= shift - halfWidth && delta <= shift + halfWidth) pairs++;
+      }
     }
-  }
+  });
   return pairs;
 }

@@ -37,11 +37,11 @@ export interface StretchClock {
 }
 
 /** A line through the first of the disclosed stretch, then followed to its end. */
-export function stretchClock(
+export async function stretchClock(
   { alice, bob }: Sides,
   { drift, driftReach, rate }: CoarseOffset,
   link: Link,
-): StretchClock | undefined {
+): Promise<StretchClock | undefined> {
   const straight = bob.times.map((t) => t / (1 + drift));
   const reach = Math.min(largestDrift, Math.max(leastDrift, driftReach));
   const fine = fineLine(alice.times, straight, 0, fineReachPs, reach);
@@ -54,10 +54,10 @@ export function stretchClock(
   const filter = new ClockFilter({ at: reference, offset: 0, drift: 0, rate }, sigmas);
   const width = Math.max(followWidthPs, link.window?.halfWidthPs ?? 0);
   const follower = new PairFollower(filter, width);
-  const knots = follower.follow(alice.times, line, bob.times);
+  const knots = await follower.follow(alice.times, line, bob.times);
   const last = knots[knots.length - 1];
   if (!last) return undefined;
-  const offsets = followedOffsets(alice.times, knots, last);
+  const offsets = await followedOffsets(alice.times, knots, last);
   return {
     offset: offset + slope * (last.at - reference) + last.offset,
     drift: slope + last.drift,
@@ -67,19 +67,19 @@ export function stretchClock(
   };
 }
 
-export function calibrationClicks(
+export async function calibrationClicks(
   sides: Sides,
   clock: StretchClock,
   delays: Delays,
   link: Link,
   halfWidthPs: number,
-): DisclosedClicks {
+): Promise<DisclosedClicks> {
   const { alice, bob } = sides;
   const a = sortedBy(alice.times, (t, i) => t - delays.alice[alice.detector[i]!]!);
   const b = sortedBy(bob.times, (t, i) => t - delays.bob[bob.detector[i]!]!);
   const offset = clock.offset + delays.offset - clock.drift * clock.reference;
   const line = { offset, drift: clock.drift, followed: clock.followed };
-  const linked = new PairLinker(halfWidthPs).link(a.times, b.times, line, -clock.reference);
+  const linked = await new PairLinker(halfWidthPs).link(a.times, b.times, line, -clock.reference);
   let [siftedBits, errors] = [0, 0];
   const flip = link.correlation === "opposite" ? 1 : 0;
   for (let slot = 0; slot < linked.slots; slot++) {

@@ -1,24 +1,29 @@
 /**
  * Coincidences of an entanglement-based link, both ends, block by block once the clocks are locked (pair-acquire.ts):
  *
- *   Bob → Alice  pairs.times       his times, corrected by his delays and rounded to half the window's half width
- *   Alice → Bob  pairs.slots       which of his events form a slot; whether her dump ended in this block or before
+ *   Bob → Alice  pairs.events      how many they are
+ *   Bob → Alice  pairs.times       … their times, corrected by his delays and rounded to half the window's half width
+ *   Alice → Bob  pairs.slots       how many slots they form; whether her dump ended in this block or before
+ *   Alice → Bob  pairs.firsts, pairs.shapes  … which of his events form them, and how many of whose
+ *
+ * Lists go in pieces (channel/pieces.ts).
  *
  * Times are side channels (FORMULAS.md 9): corrected by what the disclosed stretch told, and no finer than the window.
  * The coarse ones of the search were not corrected yet: where such a one could tell detectors apart by the border of its
  * grid that it lies on, the slot is vetoed.
  */
 import { z } from "zod";
-import { BitString } from "../bits.js";
-import { decodeRising, decodeSlots, encodeRising, encodeSlots } from "../channel/encoding.js";
-import { wireBits, wireBytes, wireCount } from "../channel/schemas.js";
+import { BitString, byteLength } from "../bits.js";
+import { receiveBytes, receiveRising, receiveSlots, sendBytes, sendRising, sendSlots } from "../channel/pieces.js";
+import { wireBits, wireCount } from "../channel/schemas.js";
 import type { BlockChannel } from "../channel/types.js";
 import { QkdError } from "../errors.js";
 import type { EventBlock, Stretch } from "./pair-blocks.js";
 import type { Coarse } from "./pair-coarse.js";
 import type { Followed, LinkedSlots, PairLinker } from "./pair-linker.js";
 import { coarseGridPs } from "./pair-search.js";
-import type { DisclosedClicks } from "./types.js";
+import { inTurns } from "./turns.js";
+import { type DisclosedClicks, mostBlockEvents } from "./types.js";
 
 /** What both ends know once they are locked; public. */
 export interface PairLock {
@@ -55,14 +60,8 @@ export function blockBoundary(role: "alice" | "bob", lock: PairLock, seconds: nu
   };
 }
 
-const timesSchema = z.strictObject({ count: wireCount, times: wireBytes });
-const slotsSchema = z.strictObject({
-  count: wireCount,
-  firsts: wireBytes,
-  counts: wireBytes,
-  single: wireBytes,
-  last: z.boolean(),
-});
+const eventsSchema = z.strictObject({ count: z.int().min(0).max(mostBlockEvents) });
+const slotsSchema = z.strictObject({ count: wireCount, last: z.boolean() });
 
 export interface PairBlock {
   readonly slots: number;
@@ -77,21 +76,22 @@ export interface PairBlock {
 
 export async function pairAsBob(channel: BlockChannel, lock: PairLock, block: EventBlock): Promise<PairBlock> {
   const grid = gridOf(lock);
-  const { times, order } = corrected(block, lock.delays, grid);
-  await channel.send("pairs.times", { count: times.length, times: encodeRising(times) });
-  const alice = await channel.receive("pairs.slots", slotsSchema);
-  const firsts = decodeSlots(alice.firsts, alice.count, times.length);
-  if (alice.counts.length !== alice.count)
-    throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice's slots lack their counts.");
-  const clicks = new Uint8Array(alice.count);
-  const vetoed = new Uint8Array(alice.count);
+  const { times, order } = await corrected(block, lock.delays, grid);
+  await channel.send("pairs.events", { count: times.length });
+  await sendRising(channel, "pairs.times", times);
+  const { count, last } = await channel.receive("pairs.slots", slotsSchema);
+  if (count > times.length) throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice has more slots than Bob has events.");
+  const firsts = await receiveSlots(channel, "pairs.firsts", count, times.length);
+  const shapes = await receiveBytes(channel, "pairs.shapes", { counts: count, single: byteLength(count) });
+  const clicks = new Uint8Array(count);
+  const vetoed = new Uint8Array(count);
   const onBorder = coarseBorders(lock, block.start);
   let end = 0;
-  for (let slot = 0; slot < alice.count; slot++) {
+  for (let slot = 0; slot < count; slot++) {
     const first = firsts[slot]!;
-    if (first < end || alice.counts[slot] === 0)
+    if (first < end || shapes.counts[slot] === 0)
       throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice puts an event of Bob's into two slots, or none into one.");
-    end = first + alice.counts[slot]!;
+    end = first + shapes.counts[slot]!;
     if (end > times.length) throw new QkdError("CHANNEL_MESSAGE_INVALID", "Alice names events that Bob does not have.");
     vetoed[slot] = block.vetoed[order[first]!]!;
     for (let i = first; i < end; i++) {
@@ -99,7 +99,7 @@ export async function pairAsBob(channel: BlockChannel, lock: PairLock, block: Ev
       if (onBorder(times[i]!)) vetoed[slot]! |= 2;
     }
   }
-  return { slots: alice.count, clicks, vetoed, single: wireBits(alice.single, alice.count), last: alice.last };
+  return { slots: count, clicks, vetoed, single: wireBits(shapes.single, count), last };
 }
 
 export async function pairAsAlice(
@@ -109,18 +109,19 @@ export async function pairAsAlice(
   linker: PairLinker,
   seconds: number,
 ): Promise<PairBlock & { linked: LinkedSlots }> {
-  const bob = await channel.receive("pairs.times", timesSchema);
+  const { count } = await channel.receive("pairs.events", eventsSchema);
   const grid = gridOf(lock);
   const bobStart = blockBoundary(
     "bob",
     { ...lock, disclosed: { ...lock.disclosed, to: lock.disclosed.to + lock.offset } },
     seconds,
   )(block.index);
-  const bobTimes = decodeRising(bob.times, bob.count, (seconds * 1e12 * 1.001) / grid + 1e6).map((unit) => unit * grid);
-  const own = corrected(block, lock.delays, 1);
+  const bobTimes = await receiveRising(channel, "pairs.times", count, (seconds * 1e12 * 1.001) / grid + 1e6);
+  for (let i = 0; i < count; i++) bobTimes[i]! *= grid;
+  const own = await corrected(block, lock.delays, 1);
   const sinceReference = Number(block.start - lock.reference);
   const atStart = Number(block.start - bobStart + lock.offset) + sinceReference * lock.drift;
-  const linked = linker.link(
+  const linked = await linker.link(
     own.times,
     bobTimes,
     { offset: atStart, drift: lock.drift, followed: lock.followed },
@@ -135,13 +136,9 @@ export async function pairAsAlice(
     for (let i = 0; i < linked.aliceCount[slot]!; i++) clicks[slot]! |= 1 << block.detector[own.order[first + i]!]!;
     if (linked.aliceCount[slot] === 1 && linked.bobCount[slot] === 1) single.bytes[slot >>> 3]! |= 1 << (slot & 7);
   }
-  await channel.send("pairs.slots", {
-    count: linked.slots,
-    firsts: encodeSlots(Float64Array.from(linked.bobFirst)),
-    counts: linked.bobCount.slice(),
-    single: single.bytes,
-    last: block.last,
-  });
+  await channel.send("pairs.slots", { count: linked.slots, last: block.last });
+  await sendSlots(channel, "pairs.firsts", linked.bobFirst);
+  await sendBytes(channel, "pairs.shapes", { counts: linked.bobCount, single: single.bytes });
   return { slots: linked.slots, clicks, vetoed, single, linked, last: block.last };
 }
 
@@ -164,23 +161,25 @@ function gridOf(lock: Pick<PairLock, "halfWidthPs">): number {
 }
 
 /** Times with the detectors' delays taken off, in units of `grid`, sorted; `order` leads back to the block's events. */
-function corrected(
+async function corrected(
   block: EventBlock,
   delays: readonly number[],
   grid: number,
-): { times: Float64Array; order: Uint32Array } {
+): Promise<{ times: Float64Array; order: Uint32Array }> {
   const size = block.times.length;
   const times = new Float64Array(size);
   const order = new Uint32Array(size);
-  for (let i = 0; i < size; i++) {
-    const t = Math.max(0, Math.round((block.times[i]! - delays[block.detector[i]!]!) / grid));
-    let j = i;
-    while (j > 0 && times[j - 1]! > t) {
-      times[j] = times[j - 1]!;
-      order[j] = order[--j]!;
+  await inTurns(size, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const t = Math.max(0, Math.round((block.times[i]! - delays[block.detector[i]!]!) / grid));
+      let j = i;
+      while (j > 0 && times[j - 1]! > t) {
+        times[j] = times[j - 1]!;
+        order[j] = order[--j]!;
+      }
+      times[j] = t;
+      order[j] = i;
     }
-    times[j] = t;
-    order[j] = i;
-  }
+  });
   return { times, order };
 }

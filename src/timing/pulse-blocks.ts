@@ -7,7 +7,7 @@ import type { EventStream } from "./events.js";
 import type { Stretch } from "./pulse-track.js";
 import { emptyGated, type GatedBatch, type PulseTracker } from "./pulse-tracker.js";
 import type { BobPulses } from "./pulses.js";
-import { DeadTime, type GateStatistics } from "./types.js";
+import { checkBlockSize, DeadTime, type GateStatistics } from "./types.js";
 
 export interface PulseBlock {
   readonly index: number;
@@ -159,6 +159,7 @@ class Draft {
   }
 
   private grow(): void {
+    checkBlockSize(this.index, this.length);
     const size = this.slots.length * 2;
     const [slots, clicks, vetoed] = [new Float64Array(size), new Uint8Array(size), new Uint8Array(size)];
     slots.set(this.slots);

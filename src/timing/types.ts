@@ -1,4 +1,5 @@
 /** What clock recovery answers: a lock, or why there is none, which is an outcome and no error. */
+import { blockTooLarge } from "../errors.js";
 
 /**
  * Bob's clock against Alice's (CONTRACT.md, "Clock"). Two taggers: t_bob = t_alice + offset + drift·(t_alice − reference);
@@ -78,4 +79,12 @@ export class DeadTime {
     this.last -= by;
     this.lastVetoed -= by;
   }
+}
+
+/** Of one end. So many take some ten gigabytes at Alice's, and their key, shown whole, still fits a message. */
+export const mostBlockEvents = 2 ** 28;
+
+/** @throws QkdError BLOCK_TOO_LARGE where another event is one too many */
+export function checkBlockSize(block: number, events: number, most = mostBlockEvents): void {
+  if (events >= most) throw blockTooLarge(`Block ${block} has more than ${most} events`, { block });
 }

@@ -38,3 +38,15 @@ it("a block without length is refused, not cut for ever", async () => {
   const blocks = eventBlocks(batches([[start]], 1), () => start, 0, 0);
   await expect(blocks.next()).rejects.toThrow(RangeError);
 });
+
+it("more events than a block may have: the error names the remedy", async () => {
+  const times = Array.from({ length: 16_385 }, (_, i) => start + BigInt(i));
+  const all = batches([times], 1000);
+  const cut = eventBlocks(all, drifting, 0, 0, [], 16_384).next();
+  await expect(cut).rejects.toMatchObject({
+    code: "BLOCK_TOO_LARGE",
+    message: expect.stringMatching(/blocks\.seconds/),
+  });
+  const fits = await eventBlocks(batches([times.slice(1)], 1000), drifting, 0, 0, [], 16_384).next();
+  expect(fits.value).toMatchObject({ last: true });
+});
