@@ -1,4 +1,6 @@
 /** Detector delays of both ends from pairs of the disclosed stretch: mean difference m_ij = offset + b_j − a_i, least squares. */
+import { QkdError } from "../errors.js";
+
 export interface DisclosedSide {
   readonly times: Float64Array;
   readonly detector: Uint8Array;
@@ -15,6 +17,8 @@ export interface Delays {
 }
 
 const reachPs = 2500;
+/** More, besides some for each event, there are only where times were made up. */
+const mostPairs = 2 ** 16;
 
 export function detectorDelays(
   { alice, bob }: { alice: DisclosedSide; bob: DisclosedSide },
@@ -30,6 +34,8 @@ export function detectorDelays(
     while (low < bob.times.length && bob.times[low]! < middle - reachPs) low++;
     for (let k = low; k < bob.times.length && bob.times[k]! <= middle + reachPs; k++)
       pairs.push({ i: alice.detector[i]!, j: bob.detector[k]!, delta: bob.times[k]! - middle });
+    if (pairs.length > mostPairs + 16 * alice.times.length)
+      throw new QkdError("CHANNEL_MESSAGE_INVALID", "The peer's disclosed times repeat.");
   }
   const a = new Float64Array(countA);
   const b = new Float64Array(countB);

@@ -50,6 +50,9 @@ export function leastCoincidences(aliceHz: number, bobHz: number, bins: number):
   return (sieveSigmas / peakShare) * Math.sqrt((aliceHz * bobHz) / bins);
 }
 
+/** Of lags: a stretch of a millisecond and a reach of a minute. */
+const mostBlocks = 2 ** 16;
+
 /**
  * @param a,b sorted times, ps; all of b is correlated
  */
@@ -60,6 +63,8 @@ export async function coarseOffset(
 ): Promise<CoarseOffset | undefined> {
   if (a.length < 2 * leastEvents || b.length < 2 * leastEvents) return undefined;
   const correlator = new Correlator(a, b, search);
+  // A peer's times in an instant would have the search go on for days.
+  if (correlator.blocks > mostBlocks) return undefined;
   const { driftStep, binPs, span } = correlator;
   // A judge looks as far beyond the drifts that are tried.
   const searched = { range: search.high - search.low, largestDrift: largestDrift + 2 * driftStep, span };

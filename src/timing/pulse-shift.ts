@@ -22,6 +22,9 @@ export interface Shift {
 const sieveSlots = 256;
 const sieveSigmas = 4.2;
 
+/** Of the record in memory while slots are scored. */
+const pulsesAtOnce = 2 ** 24;
+
 /** By class of slots: bit n − first set where pulse n scores; zeros outside the record. 32 bits of margin behind. */
 export type ScoringBits = (first: number, count: number) => Promise<readonly Uint32Array[]>;
 
@@ -89,10 +92,7 @@ async function sieve(classed: ClassedSlots, scoring: ScoringBits, from: number, 
   const { mean, sigma } = chance(classed, count);
   // Where nearly every pulse scores by chance, all of them must.
   const lacking = 512 - Math.min(count, Math.ceil(mean + sieveSigmas * sigma));
-  const first = slots[0]! + from;
-  const bits = await scoring(first, slots[count - 1]! - slots[0]! + (to - from) + 64);
-  const words = Array.from(slots, (_, i) => bits[classed.classOf[i]!]!);
-  const offsets = Uint32Array.from(slots, (slot) => slot - slots[0]!);
+  const { words, offsets } = await wordsOf(classed, slots, scoring, from, to - from + 64);
   const found: number[] = [];
   const planes = new Uint32Array(6);
   for (let base = 0; base <= to - from; base += 32) {
@@ -141,6 +141,29 @@ async function sieve(classed: ClassedSlots, scoring: ScoringBits, from: number, 
   return found;
 }
 
+/**
+ * Of each slot the words that hold its bits, `width` from `from` pulses behind it on, and where in them it begins: the
+ * stretch that all lie in, or, where detections are sparse, one for each.
+ */
+async function wordsOf(
+  { classOf }: ClassedSlots,
+  slots: Float64Array,
+  scoring: ScoringBits,
+  from: number,
+  width: number,
+): Promise<{ words: Uint32Array[]; offsets: Uint32Array }> {
+  const count = slots.length;
+  const span = slots[count - 1]! - slots[0]!;
+  if (span <= count * width) {
+    const bits = await scoring(slots[0]! + from, span + width);
+    const words = Array.from(slots, (_, i) => bits[classOf[i]!]!);
+    return { words, offsets: Uint32Array.from(slots, (slot) => slot - slots[0]!) };
+  }
+  const words: Uint32Array[] = [];
+  for (const [i, slot] of slots.entries()) words.push((await scoring(slot + from, width))[classOf[i]!]!);
+  return { words, offsets: new Uint32Array(count) };
+}
+
 /** Lanes whose bit-sliced total with 512 − threshold added carries into the tenth bit. */
 function atLeast(lacking: number, ones: number, twos: number, fours: number, planes: Uint32Array): number {
   let carry = lacking & 1 ? ones : 0;
@@ -152,9 +175,14 @@ function atLeast(lacking: number, ones: number, twos: number, fours: number, pla
 
 async function score(classed: ClassedSlots, scoring: ScoringBits, shift: number): Promise<number> {
   const { slots, classOf } = classed;
-  const bits = await scoring(slots[0]! + shift, slots[slots.length - 1]! - slots[0]! + 64);
   let hits = 0;
-  for (let i = 0; i < slots.length; i++) hits += bitsAt(bits[classOf[i]!]!, slots[i]! - slots[0]!) & 1;
+  for (let i = 0; i < slots.length; ) {
+    const first = slots[i]!;
+    let end = i + 1;
+    while (end < slots.length && slots[end]! - first < pulsesAtOnce) end++;
+    const bits = await scoring(first + shift, slots[end - 1]! - first + 64);
+    for (; i < end; i++) hits += bitsAt(bits[classOf[i]!]!, slots[i]! - first) & 1;
+  }
   return hits;
 }
 

@@ -34,6 +34,8 @@ const largestDrift = 55e-6;
 const clockReach = 2e-6;
 const acquireDetections = 200_000;
 const acquirePs = 12e12;
+/** With the batch in which he has enough, and some. */
+const mostSlots = 2 ** 20;
 /**
  * Enough where outcomes are disclosed: 1 − QBER/2 of them score, by chance 1 − p/2 (p their basis' probability). At 8 % and
  * p = 1/2 the right shift among 10⁸ misses the threshold with a probability below 10⁻⁴, at 3 % below 10⁻⁹.
@@ -117,6 +119,7 @@ export async function acquirePulsesAsAlice(
 ): Promise<AlicePulses | NoLock> {
   const bob = await channel.receive("pulses.slots", slotsSchema);
   if (disclosesOutcomes(link)) await vouch();
+  if (bob.count > mostSlots) throw new QkdError("CHANNEL_MESSAGE_INVALID", "Bob tells more slots than it takes.");
   const slots = decodeSlots(bob.slots, bob.count, Number.MAX_SAFE_INTEGER);
   const { outcomes } = bob;
   if (outcomes.length !== (disclosesOutcomes(link) ? slots.length : 0) || outcomes.some((outcome) => outcome > 3))
