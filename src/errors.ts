@@ -77,6 +77,8 @@ export const errorTable = {
   STATE_DAMAGED: "The state folder is damaged.",
   STATE_VERSION: "The state folder was written by another version.",
   STATE_KEY_WRONG: "The state key does not open the prepared keys.",
+  KEY_SINK_FAILED:
+    "The key sink failed or does not return; the key is safe in the state and is stored when the run is started again.",
   KEYS_FILE_DAMAGED: "A line of keys.jsonl is no key.",
   KEYS_ID_CONFLICT: "A key ID exists already with other bytes.",
   // reconciliation by Cascade

@@ -84,8 +84,8 @@ export interface PartyOptions {
   /** Encrypts prepared keys; absent: a key made in the state folder. */
   readonly stateKey?: StateKey;
   /**
-   * CHANNEL_PEER_ABSENT after so many seconds without a peer or without progress, default 60. Two ends in one thread
-   * share it: choose more than a block takes to compute.
+   * CHANNEL_PEER_ABSENT after so many seconds without a word of the peer, default 60; a peer that is heard and gets nothing
+   * done is waited for ten times as long. Two ends in one thread share it: choose more than a block takes to compute.
    */
   readonly waitSeconds?: number;
   readonly connection?: ConnectionOptions;

@@ -10,6 +10,7 @@ import type { ZodType } from "zod";
 import { QkdError } from "../errors.js";
 import { hasMoreItems } from "./cbor-items.js";
 import { encodeFrame, FrameDecoder, maxFrameBytes } from "./framing.js";
+import { heldUp } from "./held-up.js";
 import type { BlockChannel } from "./types.js";
 
 /** Messages of this type seal the transcript and are no part of it. */
@@ -67,6 +68,8 @@ export class Connection {
   private lastReceived = Date.now();
   bytesSent = 0;
   bytesReceived = 0;
+  /** Messages that this end has acted on. */
+  messagesTaken = 0;
 
   constructor(
     private readonly stream: Duplex,
@@ -81,12 +84,14 @@ export class Connection {
     stream.on("error", (cause) => this.close(gone(cause.message, cause)));
     stream.on("end", () => this.close(gone("the peer ended it")));
     stream.on("close", () => this.close(gone("it was cut")));
+    const period = Math.min(heartbeatMs, silenceMs) / 2;
+    const late = heldUp(period);
     this.timer = setInterval(() => {
       const now = Date.now();
-      if (now - this.lastReceived > silenceMs) this.close(gone(`nothing was heard for ${silenceMs} ms`));
+      if (!late() && now - this.lastReceived > silenceMs) this.close(gone(`nothing was heard for ${silenceMs} ms`));
       else if (now - this.lastSent > heartbeatMs)
         void this.put(encode([heartbeatChannel, "beat", { waiting: this.waiting() }])).catch(() => undefined);
-    }, Math.min(heartbeatMs, silenceMs) / 2);
+    }, period);
   }
 
   /** A tag of the peer was right. */
@@ -97,6 +102,11 @@ export class Connection {
 
   get open(): boolean {
     return this.reason === undefined;
+  }
+
+  /** When the last byte came, ms. */
+  get heardAt(): number {
+    return this.lastReceived;
   }
 
   /** The channel with this number; messages that came before it was asked for are kept for it. */
@@ -164,6 +174,7 @@ export class Connection {
 
   /** A channel has taken a letter out of its queue. */
   taken(bytes: number): void {
+    this.messagesTaken++;
     this.queued -= bytes;
     this.relieve();
   }
@@ -253,6 +264,11 @@ export class Channel implements BlockChannel {
 
   get waiting(): boolean {
     return this.readers.length > 0;
+  }
+
+  /** A message is here that nobody has asked for yet. */
+  get heard(): boolean {
+    return this.letters.length > 0;
   }
 
   async send(type: string, body: object): Promise<void> {

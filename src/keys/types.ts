@@ -29,7 +29,11 @@ export interface SecretKey {
 
 /**
  * Called after both ends committed. May be repeated after a crash with the same id and equal bytes: a sink stores an id
- * once. Resolves only when the key is as safe as the sink can make it.
+ * once. Resolves only when the key is as safe as the sink can make it; `bytes` are wiped then.
+ *
+ * A throw ends the run, after the blocks under way: no new one is begun, and `run()` rejects with the sink's QkdError or
+ * KEY_SINK_FAILED. The key is safe in the state: a run started again on it stores what was not. A `store` that has not
+ * returned ten seconds after the run was stopped is waited for no longer.
  */
 export interface KeySink {
   store(key: SecretKey): Promise<void>;

@@ -2,6 +2,7 @@
 import type { BlockOutcome } from "../party.js";
 import { entropy } from "../security/index.js";
 import type { BlockContext } from "../session/block.js";
+import type { LostReason } from "../stages/context.js";
 import type { DisclosedClicks, GateStatistics } from "../timing/types.js";
 
 export interface BlockRow {
@@ -100,5 +101,32 @@ export function blockRow(outcome: BlockOutcome, index: number, context: BlockCon
     ...(slots.disclosed ? { disclosed: slots.disclosed } : {}),
     ...(slots.gate ? { gate: { ...slots.gate } } : {}),
     seconds: context.seconds,
+  };
+}
+
+/** A block that is given up: it counted nothing but what its attempts disclosed. */
+export function lostRow(index: number, reason: LostReason, leakedBits: number, accounting: string): BlockRow {
+  return {
+    index,
+    siftedBits: 0,
+    keyBits: 0,
+    errors: 0,
+    checkBits: 0,
+    checkErrors: 0,
+    leakedBits,
+    efficiency: null,
+    frames: 0,
+    framesFailed: 0,
+    rounds: 0,
+    phaseError: null,
+    secretBits: 0,
+    keys: 0,
+    accounting,
+    reason,
+    alarms: [],
+    leak: leakedBits > 0 ? { "earlier-attempt": leakedBits } : {},
+    counts: { key: [], check: [], checkErrors: [] },
+    clicks: { singleSifted: 0, singleCompared: 0, singleErrors: 0, sameBasis: 0, crossBasis: 0, deadTimeVetoed: 0 },
+    seconds: {},
   };
 }

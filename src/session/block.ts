@@ -4,7 +4,7 @@
  */
 import type { RawBlock } from "../block-source.js";
 import type { BlockChannel, Role } from "../channel/types.js";
-import { QkdError } from "../errors.js";
+import { QkdError, toQkdError } from "../errors.js";
 import type { BlockKeys, BlockRecord, SecretKey } from "../keys/types.js";
 import type { Link } from "../link.js";
 import { alice, type BlockOutcome, type BlockWork, bob, distillBlock } from "../party.js";
@@ -14,7 +14,7 @@ import { LeakLedger } from "../security/index.js";
 import { tripsInTurn } from "../stages/reconcile/round-trip.js";
 import type { BlockSlots } from "../stages/slots.js";
 import type { Executor } from "../workers/executor.js";
-import { type ReleaseOptions, releaseKeys } from "./release.js";
+import { type ReleaseOptions, settleBlock, storeKeys } from "./release.js";
 import type { Session } from "./session.js";
 import type { RunState } from "./state.js";
 
@@ -61,7 +61,13 @@ export async function beginBlock(
   const { index } = raw;
   const earlier = session.plan.retry.get(index) ?? { attempts: 0, leak: 0 };
   const attempts = earlier.attempts + 1;
-  await state.mark(index, "begun", { attempts });
+  let begun: Promise<void> | undefined;
+  // An attempt in which this end said nothing told nobody anything.
+  const begin = async () => {
+    if (!session.connection.open) return;
+    begun ??= state.mark(index, "begun", { attempts });
+    await begun;
+  };
   const transcript = session.authentication.transcript(`block ${index} attempt ${attempts}`);
   const channel = session.connection.channel(index, transcript);
   const ledger = new LeakLedger();
@@ -82,11 +88,17 @@ export async function beginBlock(
     seconds,
   });
   let kept: BlockKeys | undefined;
+  let failure: QkdError | undefined;
+  // The key is durable: the blocks beside it end as ever, and this one too, so that none of them is lost.
+  const leave = (error: unknown) => {
+    failure ??= toQkdError(error, "INTERNAL_ERROR");
+    session.leave(failure);
+  };
   const rows = (state.rows as unknown as BlockRow[]).filter((row) => row.index < index);
   const work: BlockWork = {
     link,
     index,
-    channel: withDurableLeak(channel, disclosed, (leak) => state.mark(index, "begun", { leak: before + leak })),
+    channel: withDurableLeak(channel, begin, disclosed, (leak) => state.mark(index, "begun", { leak: before + leak })),
     executor,
     ledger,
     random,
@@ -116,7 +128,8 @@ export async function beginBlock(
     },
     async release(made) {
       if (role === "bob") await state.mark(index, "committed");
-      await releaseKeys(state, options, index, kept ?? made);
+      await settleBlock(options, index, kept ?? made);
+      await storeKeys(state, options, index, kept ?? made, session.sinkUse).catch(leave);
     },
   };
   const slots = await work.timed("slots", () => raw.slots(work.channel, random, ledger));
@@ -128,12 +141,17 @@ export async function beginBlock(
       if (outcome.keys.length === 0) await state.mark(index, "closed");
       const record = options.record(outcome, index, context());
       await (kept ? state.keepRow(index, record.row) : options.keep(record, index));
-      options.onBlock(record);
+      try {
+        options.onBlock(record);
+      } catch (error) {
+        leave(error);
+      }
       for (const key of outcome.keys) key.bytes.fill(0);
       waits = outcome.reconciled ? tripsInTurn(outcome.reconciled) : 0;
     } else await state.mark(index, "closed");
     session.connection.finish(index);
     session.progress();
+    if (failure) throw failure;
     return waits;
   };
   return { slots, finish };
@@ -152,9 +170,13 @@ function keyQberOf(earlier: readonly BlockRow[]): number | undefined {
   return errors! < enoughErrors ? undefined : errors! / bits!;
 }
 
-/** No key-dependent bit leaves before the journal counts it: another attempt starts from what was disclosed. */
+/**
+ * Nothing leaves before the journal knows of the attempt, no key-dependent bit before it counts it: another attempt starts
+ * from what was disclosed.
+ */
 function withDurableLeak(
   channel: BlockChannel,
+  begin: () => Promise<void>,
   disclosed: () => number,
   keep: (leak: number) => Promise<void>,
 ): BlockChannel {
@@ -162,6 +184,7 @@ function withDurableLeak(
   return {
     ...(channel.line ? { line: channel.line } : {}),
     async send(type, body) {
+      await begin();
       if (disclosed() > durable) {
         // A margin ahead spares a disk write for each of many small disclosures.
         durable = Math.ceil(disclosed() * 1.02);

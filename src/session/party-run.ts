@@ -9,10 +9,11 @@ import type { BlockRecord, KeySink } from "../keys/types.js";
 import type { Link } from "../link.js";
 import type { BlockOutcome } from "../party.js";
 import { type RandomSource, systemRandom } from "../random.js";
-import { type BlockRow, blockRow } from "../report/rows.js";
+import { type BlockRow, blockRow, lostRow } from "../report/rows.js";
 import { type AuditRecord, auditRecord } from "../security/audit.js";
 import { tagEpsilon } from "../security/budget.js";
 import { proofOf } from "../security/proof.js";
+import type { LostReason } from "../stages/context.js";
 import { verificationTagBits } from "../stages/verify.js";
 import { version } from "../version.js";
 import type { Executor } from "../workers/executor.js";
@@ -72,6 +73,12 @@ export async function runParty(options: RunOptions): Promise<PartyReport> {
     await options.onAudit?.(line as AuditRecord);
     await state.keepRow(index, row);
   };
+  const giveUp = async (block: number, reason: LostReason) => {
+    if (state.hasRow(block)) return;
+    const row = lostRow(block, reason, state.block(block).leak, link.reconciliation.accounting);
+    await state.keepRow(block, { ...row });
+    options.onBlock?.(row);
+  };
   let interrupted = false;
   const sessions = keepSessions({
     role,
@@ -84,9 +91,10 @@ export async function runParty(options: RunOptions): Promise<PartyReport> {
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.growing ? { growing: true } : {}),
     ...(options.log ? { log: options.log } : {}),
-    release: async (block) => {
+    lose: (block) => giveUp(block, "LOST_AFTER_SEED"),
+    release: async (block, use) => {
       const made = await state.prepared.get(block);
-      await releaseKeys(state, { sink, ...deposits, keep }, block, made);
+      await releaseKeys(state, { sink, ...deposits, keep }, block, made, use);
       for (const { bytes } of [...made.keys, ...(made.deposit ? [made.deposit] : [])]) bytes.fill(0);
     },
     run: (session) =>
@@ -102,6 +110,9 @@ export async function runParty(options: RunOptions): Promise<PartyReport> {
         metadata,
         record,
         keep,
+        giveUp: async (block) => {
+          if (state.block(block).status === "begun" && state.canRetry(block)) await giveUp(block, "GIVEN_UP_BY_PEER");
+        },
         onBlock: ({ row }) => options.onBlock?.(row as unknown as BlockRow),
         onFacts: (found) => {
           facts = found;
@@ -112,6 +123,7 @@ export async function runParty(options: RunOptions): Promise<PartyReport> {
     interrupted = options.growing === true && error instanceof QkdError && error.code === "INTERRUPTED";
     if (!interrupted) throw error;
   });
+  for (const { block, reason } of state.lost) await giveUp(block, reason);
   await state.keepRun({ facts });
   return {
     role,

@@ -1,6 +1,6 @@
 /** A committed block's keys on their way out of the prepared store. */
-import { QkdError } from "../errors.js";
-import type { BlockKeys, BlockRecord, Deposits, KeySink } from "../keys/types.js";
+import { interrupted, QkdError } from "../errors.js";
+import type { BlockKeys, BlockRecord, Deposits, KeySink, SecretKey } from "../keys/types.js";
 import type { RunState } from "./state.js";
 
 export interface ReleaseOptions {
@@ -10,23 +10,116 @@ export interface ReleaseOptions {
   keep(record: BlockRecord, index: number): Promise<void>;
 }
 
+/** After a stop a sink that does not return is waited for this long. */
+const sinkGraceMs = 10_000;
+
+/** A session's use of the sink: a store that hangs holds no end that shall stop. */
+export class SinkUse {
+  private pending = 0;
+
+  constructor(
+    /** The end stops now: no further key is handed over. */
+    private readonly ended: AbortSignal,
+    /** It stops, or once its blocks have ended. */
+    private readonly leaving: AbortSignal,
+    private readonly progress: () => void,
+    private readonly graceMs = sinkGraceMs,
+  ) {}
+
+  /** A store was called and has not returned. */
+  get busy(): boolean {
+    return this.pending > 0;
+  }
+
+  /** @throws QkdError the sink's own, KEY_SINK_FAILED, INTERRUPTED */
+  async store(sink: KeySink, key: SecretKey): Promise<void> {
+    if (this.ended.aborted) throw interrupted();
+    this.pending++;
+    try {
+      await this.untilStopped(storeCopy(sink, key));
+    } finally {
+      this.pending--;
+    }
+    this.progress();
+  }
+
+  private async untilStopped(stored: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    let begin: (() => void) | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      const why = () => reject(sinkFailed(`its store() did not return within ${this.graceMs} ms of the stop`));
+      begin = () => {
+        timer ??= setTimeout(why, this.graceMs);
+      };
+    });
+    this.leaving.addEventListener("abort", begin!, { once: true });
+    if (this.leaving.aborted) begin!();
+    try {
+      await Promise.race([stored, tooLong]);
+    } finally {
+      clearTimeout(timer);
+      this.leaving.removeEventListener("abort", begin!);
+    }
+  }
+}
+
+/** Bytes of its own: a store that is left alone may go on long after the block's are wiped, and would store zeros. */
+async function storeCopy(sink: KeySink, key: SecretKey): Promise<void> {
+  const bytes = key.bytes.slice();
+  try {
+    await sink.store({ ...key, bytes });
+  } catch (error) {
+    throw error instanceof QkdError ? error : sinkFailed(error instanceof Error ? error.message : String(error), error);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+export function sinkFailed(why: string, cause?: unknown): QkdError {
+  return new QkdError(
+    "KEY_SINK_FAILED",
+    `The key sink failed: ${why}. The key is safe in the state and is stored when the run is started again.`,
+    {},
+    { cause },
+  );
+}
+
 /**
- * To audit, sink and pool; then the record that it is there; then out of the prepared store. A crash in between repeats what the
+ * To audit, pool and sink; then the record that it is there; then out of the prepared store. A crash in between repeats what the
  * record does not know (sinks are idempotent) or leaves a file that the next start sweeps: never a key that is to be
  * released and is nowhere.
  */
 export async function releaseKeys(
   state: RunState,
-  { sink, deposits, keep }: ReleaseOptions,
+  options: ReleaseOptions,
   block: number,
-  { keys, deposit, record }: BlockKeys,
+  made: BlockKeys,
+  use: SinkUse,
+): Promise<void> {
+  await settleBlock(options, block, made);
+  await storeKeys(state, options, block, made, use);
+}
+
+/** What the peer may rely on once it hears that this end knows of the key: the pool comes before the sink, which may fail. */
+export async function settleBlock(
+  { deposits, keep }: ReleaseOptions,
+  block: number,
+  { deposit, record }: BlockKeys,
 ): Promise<void> {
   if (record) await keep(record, block);
-  for (const key of keys) await sink.store(key);
-  if (deposit) {
-    if (!deposits) throw new QkdError("INTERNAL_ERROR", `Block ${block} has pads for a pool that is not there.`);
-    await deposits.fillSlot(deposit.slot, deposit.bytes);
-  }
+  if (!deposit) return;
+  if (!deposits) throw new QkdError("INTERNAL_ERROR", `Block ${block} has pads for a pool that is not there.`);
+  await deposits.fillSlot(deposit.slot, deposit.bytes);
+}
+
+export async function storeKeys(
+  state: RunState,
+  { sink }: ReleaseOptions,
+  block: number,
+  { keys }: BlockKeys,
+  use: SinkUse,
+): Promise<void> {
+  for (const key of keys) await use.store(sink, key);
   await state.mark(block, "released");
   await state.prepared.remove(block);
 }

@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import type { LockedSource, OwnData, RawBlock } from "../block-source.js";
-import { closingChannel } from "../channel/connection.js";
-import type { BlockChannel, Role } from "../channel/types.js";
+import { type Channel, closingChannel } from "../channel/connection.js";
+import type { Role } from "../channel/types.js";
 import { QkdError } from "../errors.js";
 import { leastInWork, mostInWork } from "../stages/reconcile/in-work.js";
 import { type BlockOptions, beginBlock } from "./block.js";
@@ -17,6 +17,8 @@ import { type Window, withWindow } from "./window.js";
 export interface RunOptions extends LockOptions, BlockOptions {
   /** Opened anew for every session: a dump is read from its start each time. */
   data(): Promise<{ readonly data: OwnData; close(): Promise<void> }>;
+  /** A block that the ends' plan leaves out; does nothing where a row or a key tells of it. */
+  giveUp(block: number): Promise<void>;
 }
 
 /** Round trips of a block besides those of its reconciliation, about: in so many of them an end only waits. */
@@ -35,6 +37,7 @@ export async function runSession(session: Session, options: RunOptions): Promise
     if (data) source = await lockClocks(session, options, data);
     if (role === "bob") {
       if (source) endedFirst = await lead(session, options, source, control);
+      await peersWill(session, control);
       await state.finish();
       await control.send("next", { index: null });
       await control.receive("ended", z.strictObject({}));
@@ -55,7 +58,7 @@ async function lead(
   session: Session,
   options: RunOptions,
   source: LockedSource,
-  control: BlockChannel,
+  control: Channel,
 ): Promise<Role | undefined> {
   return withWindow(session, leastInWork, async (running) => {
     const blocks = source.blocks?.();
@@ -63,9 +66,14 @@ async function lead(
       const next = blocks && (await unless(blocks.next(), running.failed, session.over));
       if (next === undefined || next.done) return undefined;
       const raw = next.value;
-      if (!session.plan.isOpen(raw.index)) continue;
-      await running.room();
+      if (!session.plan.isOpen(raw.index)) {
+        await options.giveUp(raw.index);
+        continue;
+      }
+      await unless(running.room(), session.over);
       await keepReserve(session, running);
+      if (control.heard) await running.drain();
+      await peersWill(session, control);
       await control.send("next", { index: raw.index });
       const block = beginBlock(session, options, raw);
       const ended = block.then(({ finish }) => finish());
@@ -78,6 +86,11 @@ async function lead(
   });
 }
 
+/** Alice says something before she is told that there is no more: she leaves once the blocks under way have ended. */
+async function peersWill(session: Session, control: Channel): Promise<void> {
+  if (control.heard) await session.over;
+}
+
 /**
  * @param source undefined where there is no lock or nothing left to do: then Bob announces no block
  * @returns Bob where his data, followed, ended before Alice's
@@ -86,9 +99,12 @@ async function follow(
   session: Session,
   options: RunOptions,
   source: LockedSource | undefined,
-  control: BlockChannel,
+  control: Channel,
 ): Promise<Role | undefined> {
-  return withWindow(session, mostInWork + 1, async (running) => {
+  const leave = () => control.send("leaving", {});
+  return withWindow(session, mostInWork + 1, following, leave);
+
+  async function following(running: Window): Promise<Role | undefined> {
     let blocks = source?.blocks?.();
     let ahead: RawBlock | undefined;
     let last = -1;
@@ -101,11 +117,12 @@ async function follow(
       heard = performance.now();
       if (!session.plan.isOpen(index) || index <= last)
         throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} again.`, { index });
-      await running.room();
+      await unless(running.room(), session.over);
       await keepReserve(session, running);
       last = index;
       while (blocks && (ahead === undefined || ahead.index < index)) {
         const { value, done } = await unless(blocks.next(), running.failed, session.over);
+        if (ahead && !session.plan.isOpen(ahead.index)) await options.giveUp(ahead.index);
         ahead = done ? undefined : value;
         if (done) blocks = undefined;
       }
@@ -114,7 +131,7 @@ async function follow(
       if (!raw) throw new QkdError("CHANNEL_MESSAGE_INVALID", `Bob starts block ${index} without a lock.`, { index });
       running.add(beginBlock(session, options, raw, sourceSeconds).then(({ finish }) => finish()));
     }
-  });
+  }
 }
 
 /** Blocks under way end with their tags; the one that would touch the closing reserve is not begun. */

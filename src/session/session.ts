@@ -6,10 +6,12 @@ import type { Duplex } from "node:stream";
 import type { Authenticator, ConnectionAuthentication } from "../channel/authentication.js";
 import { Connection, type ConnectionOptions } from "../channel/connection.js";
 import { greetAsAlice, greetAsBob, isMismatch, type Meeting } from "../channel/handshake.js";
+import { heldUp } from "../channel/held-up.js";
 import type { Transport } from "../channel/tcp.js";
 import type { Role } from "../channel/types.js";
 import { interrupted, QkdError, toQkdError } from "../errors.js";
 import type { Link } from "../link.js";
+import { SinkUse, sinkFailed } from "./release.js";
 import { type BlockPlan, planBlocks, type RunState } from "./state.js";
 
 export interface SessionOptions {
@@ -18,7 +20,10 @@ export interface SessionOptions {
   readonly transport: Transport;
   readonly authenticator: Authenticator;
   readonly state: RunState;
-  /** Ends with CHANNEL_PEER_ABSENT after this long without progress, seconds. */
+  /**
+   * Ends with CHANNEL_PEER_ABSENT after this long without a word of the peer, seconds, and after `workingTimes` as long
+   * with a peer that is there and gets nothing done.
+   */
   readonly waitSeconds: number;
   readonly connection?: ConnectionOptions;
   readonly signal?: AbortSignal;
@@ -27,7 +32,9 @@ export interface SessionOptions {
   /** What a session does once the ends know each other; `progress` is to be called whenever something got done. */
   run(session: Session): Promise<void>;
   /** Puts committed keys that never reached the sink there. */
-  release(block: number): Promise<void>;
+  release(block: number, use: SinkUse): Promise<void>;
+  /** A block whose seed has left makes no key. */
+  lose(block: number): Promise<void>;
   log?(event: string, details: Readonly<Record<string, unknown>>): void;
 }
 
@@ -40,6 +47,10 @@ export interface Session {
   /** Seconds of a round trip, measured while meeting. */
   readonly roundTripSeconds: number;
   readonly signal: AbortSignal;
+  readonly sinkUse: SinkUse;
+  /** No new block is begun, those under way end, then the run ends with this. */
+  leave(reason: QkdError): void;
+  readonly leaving: QkdError | undefined;
   /** Rejects once the connection has ended or this end shall stop; never resolves. For what waits for data. */
   readonly over: Promise<never>;
   progress(): void;
@@ -49,6 +60,9 @@ export interface Session {
 const lostShare = 0.6;
 /** Less than the whole, so that the process has ended by then. */
 const strangerShare = 0.9;
+/** A block may keep an end busy for long: a peer that is heard is waited for so many times `waitSeconds`, and no longer. */
+const workingTimes = 10;
+const watchMs = 100;
 const mismatchesBelieved = 2;
 const farewellMs = 5000;
 
@@ -59,10 +73,16 @@ export async function keepSessions(options: SessionOptions): Promise<void> {
 
 class SessionLife {
   private readonly end = new AbortController();
-  /** Asked to stop while blocks are under way. */
+  /** To stop once the blocks under way have ended. */
   private readonly leave = new AbortController();
+  private leaving: QkdError | undefined;
+  private readonly sinkUse = new SinkUse(this.end.signal, AbortSignal.any([this.end.signal, this.leave.signal]), () =>
+    this.progress(),
+  );
   private current: { connection: Connection; over: Promise<void> } | undefined;
   private lastProgress = Date.now();
+  private lastHeard = Date.now();
+  private messages = 0;
   private metOnce = false;
   private mismatches = 0;
   private failure: QkdError | undefined;
@@ -74,21 +94,27 @@ class SessionLife {
   async run(): Promise<void> {
     const { transport, waitSeconds, signal, growing, state } = this.options;
     const asked = () => {
-      if (growing && this.current?.connection.open) this.leave.abort();
+      if (growing && this.current?.connection.open && !this.leaving) this.leaveWith(interrupted());
       else this.stop(interrupted());
     };
     if (signal?.aborted) throw interrupted();
     signal?.addEventListener("abort", asked, { once: true });
+    const late = heldUp(watchMs);
     const watch = setInterval(() => {
-      if (growing && this.current?.connection.open && !state.complete) this.progress();
+      const open = this.listen();
+      if (growing && open && !state.complete) this.progress();
       const limit = waitSeconds * 1000 * (this.metOnce ? lostShare : strangerShare);
       const idle = Date.now() - this.lastProgress;
+      const quiet = Math.min(idle, Date.now() - this.lastHeard);
       // A slow peer that is still there gets the time to say goodbye: cut off, it would take the end for missing.
-      const farewell = this.current?.connection.open ? limit : farewellMs;
-      if (this.nothingLeft() && idle > farewell) this.finish();
-      else if (idle > limit) this.stop(this.absent());
-    }, 100);
+      const farewell = open ? limit : farewellMs;
+      const tooLong = (most: number) => quiet > most || idle > waitSeconds * 1000 * workingTimes;
+      if (late()) return;
+      if (this.nothingLeft() && tooLong(farewell)) this.finish();
+      else if (tooLong(limit)) this.stop(this.absent());
+    }, watchMs);
     try {
+      await this.releaseCommitted();
       await transport.serve((stream) => this.take(stream), this.end.signal);
       await this.current?.over;
     } finally {
@@ -96,6 +122,26 @@ class SessionLife {
       signal?.removeEventListener("abort", asked);
     }
     if (!this.done) throw this.failure ?? this.absent();
+  }
+
+  /** What both ends have committed waits for nobody. */
+  private async releaseCommitted(): Promise<void> {
+    try {
+      for (const block of this.options.state.toRelease) await this.options.release(block, this.sinkUse);
+    } catch (error) {
+      this.stop(toQkdError(error, "INTERNAL_ERROR"));
+      throw this.failure;
+    }
+  }
+
+  /** A message acted on is progress; a byte, heartbeats too, only tells that the peer is there. @returns whether it may be */
+  private listen(): boolean {
+    const connection = this.current?.connection;
+    if (!connection?.open) return false;
+    if (connection.messagesTaken !== this.messages) this.progress();
+    this.messages = connection.messagesTaken;
+    this.lastHeard = connection.heardAt;
+    return true;
   }
 
   /** Bob, every block of his resolved: only the peer's goodbye is missing, which may be lost for good. */
@@ -111,6 +157,7 @@ class SessionLife {
   }
 
   private absent(): QkdError {
+    if (this.sinkUse.busy) return sinkFailed("its store() has not returned for too long");
     const why = this.lastError ? ` Last: ${this.lastError.message}` : "";
     return new QkdError("CHANNEL_PEER_ABSENT", `No progress with the peer for too long.${why}`, {
       waitSeconds: this.options.waitSeconds,
@@ -119,9 +166,15 @@ class SessionLife {
   }
 
   private stop(reason: QkdError): void {
-    this.failure ??= reason;
-    this.current?.connection.close(reason);
+    this.failure ??= this.leaving ?? reason;
+    this.current?.connection.close(this.failure);
     this.end.abort();
+  }
+
+  private leaveWith(reason: QkdError): void {
+    if (this.end.signal.aborted) return;
+    this.leaving ??= reason;
+    this.leave.abort();
   }
 
   /** A stream to somebody: the peer, once it has shown that it is. */
@@ -130,6 +183,8 @@ class SessionLife {
     const stopped = () => connection.close(this.failure ?? new QkdError("CHANNEL_CLOSED", "This end stops."));
     this.end.signal.addEventListener("abort", stopped, { once: true });
     try {
+      // What is under way ends on the connection that it began on.
+      if (this.leaving || this.end.signal.aborted) throw new QkdError("CHANNEL_CLOSED", "This end stops.");
       const session = await this.meet(connection);
       this.metOnce = true;
       this.mismatches = 0;
@@ -151,10 +206,19 @@ class SessionLife {
     const cut = connection.open ? error : (this.failure ?? error);
     connection.close(cut);
     this.lastError = cut;
-    this.options.log?.("session ended", { code: cut.code, message: cut.message });
-    if (isFatal(cut)) this.stop(cut);
-    else if (this.leave.signal.aborted) this.stop(interrupted());
+    this.log("session ended", { code: cut.code, message: cut.message });
+    if (isFatal(cut) || error === this.leaving) this.stop(cut);
+    else if (this.leaving && connection === this.current?.connection) this.stop(this.leaving);
     else if (isMismatch(cut) && this.options.role === "bob" && ++this.mismatches >= mismatchesBelieved) this.stop(cut);
+  }
+
+  /** Whatever a log does, the run ends as it must. */
+  private log(event: string, details: Readonly<Record<string, unknown>>): void {
+    try {
+      this.options.log?.(event, details);
+    } catch {
+      // Nobody is left to tell.
+    }
   }
 
   private progress(): void {
@@ -182,7 +246,8 @@ class SessionLife {
     try {
       const peer = await (role === "alice" ? greetAsAlice : greetAsBob)(connection, meeting);
       const own = state.held();
-      for (const block of state.toRelease) await this.options.release(block);
+      const leaving = () => this.leaving;
+      await this.releaseCommitted();
       return {
         connection,
         authentication,
@@ -190,6 +255,11 @@ class SessionLife {
         peerComplete: peer.complete,
         roundTripSeconds: (performance.now() - began) / 2000,
         signal: this.end.signal,
+        sinkUse: this.sinkUse,
+        leave: (reason) => this.leaveWith(reason),
+        get leaving() {
+          return leaving();
+        },
         over: this.over(connection),
         progress: () => this.progress(),
       };
@@ -201,7 +271,7 @@ class SessionLife {
   private over(connection: Connection): Promise<never> {
     const { signal } = this.leave;
     const over = new Promise<never>((_, reject) => {
-      const stopped = () => reject(interrupted());
+      const stopped = () => reject(this.leaving);
       signal.addEventListener("abort", stopped, { once: true });
       void connection.ended.then((reason) => {
         signal.removeEventListener("abort", stopped);
@@ -227,7 +297,10 @@ class SessionLife {
     for (const block of prepared) {
       const { status } = state.block(block);
       if (status === "committed" || status === "released") committed.push(block);
-      else if (status !== "closed") await state.mark(block, "closed");
+      else if (status !== "closed") {
+        await this.options.lose(block);
+        await state.mark(block, "closed");
+      }
     }
     return committed;
   }
@@ -240,6 +313,7 @@ class SessionLife {
       if (state.block(block).status !== "prepared") continue;
       if (exists.has(block)) await state.mark(block, "committed");
       else {
+        await this.options.lose(block);
         await state.mark(block, "closed");
         await state.prepared.remove(block);
       }

@@ -3,7 +3,7 @@
  * prepared and not released, which is committed. A state machine over an append-only journal; the rules of DESIGN.md,
  * decision 8:
  *
- *   begun     a key-dependent bit was disclosed; may be tried again, with what both ends disclosed counted
+ *   begun     something of it was said; may be tried again, with what both ends disclosed counted
  *   seeded    the Toeplitz seed left: never again
  *   prepared  (Bob) the key is durable, encrypted, not released, until Alice's decision is known
  *   committed (Alice: the decision; Bob: learnt) the key goes to the sink, again after a crash
@@ -14,12 +14,14 @@ import { QkdError } from "../errors.js";
 import type { Journal } from "../keys/journal.js";
 import type { PreparedKeys } from "../keys/prepared-store.js";
 import { inRanges, parseRanges, rangesOf, rangesText } from "../ranges.js";
+import type { LostReason } from "../stages/context.js";
 
 export type BlockStatus = "begun" | "seeded" | "prepared" | "committed" | "released" | "closed";
 
 export interface BlockState {
   readonly block: number;
   readonly status: BlockStatus;
+  /** Those in which this end said something: detections at least. */
   readonly attempts: number;
   /** Bits that this end disclosed in earlier attempts, at most. */
   readonly leak: number;
@@ -80,6 +82,19 @@ export class RunState {
   get rows(): Readonly<Record<string, unknown>>[] {
     return [...this.rowsByBlock].sort(([a], [b]) => a - b).map(([, row]) => row);
   }
+  hasRow(index: number): boolean {
+    return this.rowsByBlock.has(index);
+  }
+  canRetry(index: number): boolean {
+    return isOpen(this.block(index));
+  }
+  /** Blocks that are tried no more and of which no row tells, once no session runs. */
+  get lost(): { readonly block: number; readonly reason: LostReason }[] {
+    return [...this.blocks.values()].flatMap((each) => {
+      const reason = this.hasRow(each.block) ? undefined : this.lostBy(each);
+      return reason ? [{ block: each.block, reason }] : [];
+    });
+  }
   get run(): Readonly<Record<string, unknown>> {
     return this.runFacts;
   }
@@ -123,6 +138,13 @@ export class RunState {
 
   async finish(): Promise<void> {
     if (!this.isComplete) await this.write({ complete: true });
+  }
+
+  private lostBy(each: BlockState): LostReason | undefined {
+    if (each.status === "seeded") return "LOST_AFTER_SEED";
+    if (each.status !== "begun") return undefined;
+    if (!isOpen(each)) return "ATTEMPTS_USED_UP";
+    return this.isComplete ? "GIVEN_UP_BY_PEER" : undefined;
   }
 
   private async write(record: StateRecord): Promise<void> {

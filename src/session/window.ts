@@ -7,22 +7,29 @@ import type { Session } from "./session.js";
  * Runs blocks at once and returns only when every one of them has ended, however the first failure came: a commit that is
  * still being written must be over before the peer is met again and asked what is committed.
  */
-export async function withWindow<T>(session: Session, size: number, body: (running: Window) => Promise<T>): Promise<T> {
+export async function withWindow<T>(
+  session: Session,
+  size: number,
+  body: (running: Window) => Promise<T>,
+  /** Tells the peer that this end leaves once its blocks have ended. */
+  farewell?: () => Promise<void>,
+): Promise<T> {
   const running = new Window(size);
   try {
     const result = await body(running);
     await running.drain();
     return result;
   } catch (error) {
-    const reason = toQkdError(error, "INTERNAL_ERROR");
-    if (reason.code === "INTERRUPTED") {
+    const reason = session.leaving ?? toQkdError(error, "INTERNAL_ERROR");
+    if (session.leaving) {
       // What is under way ends at both ends, and the peer hears all of it.
+      await farewell?.().catch(() => undefined);
       await running.settled();
       await session.connection.shutdown();
     }
     session.connection.close(reason);
     await running.settled();
-    throw error;
+    throw reason;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  *   Bob → Alice  commit.prepared + tag   his key is durable, prepared, not released; tag over the whole block
  *   Alice → Bob  commit.decided + tag    her durable commit record is the decision; tag over the whole block
- *   Bob → Alice  commit.stored           he has released it too
+ *   Bob → Alice  commit.stored           he knows it, durably, and his pool has its part
  *
  * The tags are the authentication of everything said in the block, both directions in order (FORMULAS.md 8).
  */
@@ -18,7 +18,7 @@ const tagSchema = z.strictObject({ pad: wireCount, tag: wireBytes });
 export interface CommitRecords {
   /** Bob: the key is durable but not released. Alice: her commit record is durable; from here on the key exists. */
   decide(): Promise<void>;
-  /** The key goes to the sink. */
+  /** The key goes to the pool and the sink. A sink that fails is the run's affair: here all is durable, and it resolves. */
   release(): Promise<void>;
 }
 

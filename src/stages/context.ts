@@ -25,6 +25,9 @@ export interface StageContext {
   readonly signal: AbortSignal;
 }
 
+/** Why a block that never came to an end is tried no more. */
+export type LostReason = "ATTEMPTS_USED_UP" | "LOST_AFTER_SEED" | "GIVEN_UP_BY_PEER";
+
 /** Why a block gives no key: an outcome, not an error. Listed in README. */
 export type BlockReason =
   | "NO_DETECTIONS"
@@ -35,4 +38,5 @@ export type BlockReason =
   | "VERIFICATION_FAILED"
   | "BELOW_FIXED_LENGTH"
   | "INTERRUPTED"
+  | LostReason
   | `ALARM_${string}`;

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openStateFolder } from "../../src/keys/state-folder.js";
 import type { BlockRecord } from "../../src/keys/types.js";
-import { releaseKeys } from "../../src/session/release.js";
+import { releaseKeys, SinkUse } from "../../src/session/release.js";
 import type { RunState } from "../../src/session/state.js";
 import { key } from "./key.js";
 
 class Crash extends Error {}
+
+const use = () => new SinkUse(new AbortController().signal, new AbortController().signal, () => undefined);
 
 /** The state's calls until the `steps`-th, where the process dies: neither that call nor a later one is done. */
 function dyingAfter(steps: number, state: RunState): RunState {
@@ -48,14 +50,14 @@ it.each([0, 1, 2])("killed after %d of the steps that follow the sink's", async 
   const made = { keys: [key(3)], record: { row: { index: 3 }, audit: { block: 3 } } };
   await first.state.prepared.put(3, made);
   await first.state.mark(3, "committed");
-  const dying = releaseKeys(dyingAfter(steps, first.state), end, 3, made);
+  const dying = releaseKeys(dyingAfter(steps, first.state), end, 3, made, use());
   if (steps < 2) await expect(dying).rejects.toThrow(Crash);
   else await dying;
   await first.close();
 
   const second = await open();
   for (const block of second.state.toRelease)
-    await releaseKeys(second.state, end, block, await second.state.prepared.get(block));
+    await releaseKeys(second.state, end, block, await second.state.prepared.get(block), use());
   expect(new Set(stored)).toEqual(new Set([made.keys[0]!.id]));
   expect(new Set(kept.map((record) => JSON.stringify(record)))).toEqual(new Set([JSON.stringify(made.record)]));
   expect(second.state.toRelease).toEqual([]);
