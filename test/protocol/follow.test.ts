@@ -128,12 +128,14 @@ describe("stopped and started again", () => {
         readFileSync(join(pair.out.bob, ...path), "utf8")
           .trim()
           .split("\n");
-      const audited = lines("bob", "audit.jsonl").map((line) => JSON.parse(line).block as number);
-      // A block whose seed had left when he died is never distilled again: the journal alone knows it.
+      // A block whose seed had left when he died is never distilled again: its row says so.
       const journal = lines("state", "bob", "journal.jsonl").map((line) => JSON.parse(line.slice(line.indexOf(" "))));
-      const seeded = journal.filter(({ status }) => status === "seeded").map(({ block }) => block as number);
-      expect(new Set(audited).size).toBeGreaterThan(0);
-      expect(new Set([...audited, ...seeded]).size).toBe(blocks.length);
+      const rows = new Map(journal.flatMap(({ row }) => (row ? [[row.index, row]] : [])));
+      const audited = lines("bob", "audit.jsonl").map((line) => JSON.parse(line).block as number);
+      expect(audited.length).toBeGreaterThan(0);
+      for (const [index, row] of rows)
+        expect(audited.includes(index) || ["LOST_AFTER_SEED", "GIVEN_UP_BY_PEER"].includes(row.reason)).toBe(true);
+      expect([...rows.keys()].sort()).toEqual(blocks.map(({ index }) => index));
     } finally {
       pair.close();
     }
