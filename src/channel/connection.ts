@@ -68,8 +68,6 @@ export class Connection {
   private lastReceived = Date.now();
   bytesSent = 0;
   bytesReceived = 0;
-  /** Messages that this end has acted on. */
-  messagesTaken = 0;
 
   constructor(
     private readonly stream: Duplex,
@@ -174,7 +172,6 @@ export class Connection {
 
   /** A channel has taken a letter out of its queue. */
   taken(bytes: number): void {
-    this.messagesTaken++;
     this.queued -= bytes;
     this.relieve();
   }

@@ -38,7 +38,7 @@ export async function lockClocks(
     await receiveTag(sealed);
     await sendTag(sealed);
   }
-  session.progress();
+  session.locked();
   if (!source.locked) {
     options.onFacts({ reason: source.reason, noLock: source.details });
     return undefined;

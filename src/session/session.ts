@@ -54,6 +54,8 @@ export interface Session {
   /** Rejects once the connection has ended or this end shall stop; never resolves. For what waits for data. */
   readonly over: Promise<never>;
   progress(): void;
+  /** The clocks are joined: progress, the first time. */
+  locked(): void;
 }
 
 /** A peer that was met and then lost is waited for a shorter time than one that never came. */
@@ -82,8 +84,8 @@ class SessionLife {
   private current: { connection: Connection; over: Promise<void> } | undefined;
   private lastProgress = Date.now();
   private lastHeard = Date.now();
-  private messages = 0;
   private metOnce = false;
+  private lockedOnce = false;
   private mismatches = 0;
   private failure: QkdError | undefined;
   private lastError: QkdError | undefined;
@@ -134,12 +136,10 @@ class SessionLife {
     }
   }
 
-  /** A message acted on is progress; a byte, heartbeats too, only tells that the peer is there. @returns whether it may be */
+  /** A byte, heartbeats too, tells that the peer is there, and is no progress. @returns whether it may be */
   private listen(): boolean {
     const connection = this.current?.connection;
     if (!connection?.open) return false;
-    if (connection.messagesTaken !== this.messages) this.progress();
-    this.messages = connection.messagesTaken;
     this.lastHeard = connection.heardAt;
     return true;
   }
@@ -186,9 +186,11 @@ class SessionLife {
       // What is under way ends on the connection that it began on.
       if (this.leaving || this.end.signal.aborted) throw new QkdError("CHANNEL_CLOSED", "This end stops.");
       const session = await this.meet(connection);
+      // Meeting again gets nothing done: ends that meet and fail without end stop some time.
+      if (!this.metOnce) this.progress();
+      this.lastHeard = Date.now();
       this.metOnce = true;
       this.mismatches = 0;
-      this.progress();
       const over = this.options.run(session);
       this.current = { connection, over: over.catch(() => undefined) };
       await over;
@@ -262,6 +264,10 @@ class SessionLife {
         },
         over: this.over(connection),
         progress: () => this.progress(),
+        locked: () => {
+          if (!this.lockedOnce) this.progress();
+          this.lockedOnce = true;
+        },
       };
     } finally {
       clearTimeout(patience);

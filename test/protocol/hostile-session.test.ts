@@ -57,7 +57,7 @@ afterAll(async () => {
 });
 
 /** Sessions that must succeed may take long on a loaded machine; one that cannot go on ends only by its patience. */
-const patience = { success: 30, refusal: 2 };
+const patience = { success: 30, refusal: 1 };
 
 async function session(link: Simulated, hostile: Role, change: Change, waitSeconds = patience.success) {
   const wire = hub((chunk) => [chunk]);
