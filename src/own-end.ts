@@ -6,7 +6,6 @@ import type { Duplex } from "node:stream";
 import { BitString } from "./bits.js";
 import type { LockedSource, OwnData, RawBlock } from "./block-source.js";
 import { type Authenticator, PadAuthenticator } from "./channel/authentication.js";
-import type { ConnectionOptions } from "./channel/connection.js";
 import type { Transport } from "./channel/tcp.js";
 import type { Role } from "./channel/types.js";
 import type { TagBatch } from "./dumps/types.js";
@@ -17,14 +16,11 @@ import { AuthKeyPool } from "./keys/pool.js";
 import { MemoryPrepared, type StateKey } from "./keys/prepared-store.js";
 import { signatures } from "./keys/sign-key.js";
 import { openStateFolder } from "./keys/state-folder.js";
-import type { KeySink } from "./keys/types.js";
 import { linkDigests } from "./link/digests.js";
 import { ownReading } from "./link/end.js";
 import type { Link } from "./link.js";
-import { checkedRandom, type RandomSource } from "./random.js";
-import type { BlockRow } from "./report/rows.js";
-import type { AuditRecord } from "./security/audit.js";
-import { type PartyReport, runParty } from "./session/party-run.js";
+import { checkedRandom } from "./random.js";
+import { type PartyReport, type RunOptions, runParty } from "./session/party-run.js";
 import { RunState, type StateRecord } from "./session/state.js";
 import type { Executor } from "./workers/executor.js";
 
@@ -64,10 +60,11 @@ export type PartyData =
       readonly name: string;
     };
 
-export interface PartyOptions {
-  readonly role: Role;
-  /** Of `parseLink`; the same at both ends but for what belongs to one. */
-  readonly link: Link;
+export interface PartyOptions
+  extends Pick<
+    RunOptions,
+    "role" | "link" | "sink" | "random" | "waitSeconds" | "connection" | "signal" | "onAudit" | "onBlock" | "log"
+  > {
   readonly data: PartyData;
   /** A connected stream, which serves one connection, or what connects again after a cut: `listening`, `calling`. */
   readonly channel: Duplex | Transport;
@@ -75,7 +72,6 @@ export interface PartyOptions {
   readonly authKey?: string | Uint8Array | AuthKeyPool | Authenticator;
   /** In its place, where the link authenticates by signatures: file of the private key. */
   readonly signKey?: string;
-  readonly sink: KeySink;
   /**
    * Folder in which the end remembers, durably, what became of each block, and keeps prepared keys, encrypted: started
    * again it goes on. One run at a time. Absent: in memory, for as long as the `Party` lives.
@@ -83,21 +79,6 @@ export interface PartyOptions {
   readonly state?: string;
   /** Encrypts prepared keys; absent: a key made in the state folder. */
   readonly stateKey?: StateKey;
-  /**
-   * CHANNEL_PEER_ABSENT after so many seconds without a word of the peer, default 60; a peer that is heard and gets nothing
-   * done is waited for ten times as long. Two ends in one thread share it: choose more than a block takes to compute.
-   */
-  readonly waitSeconds?: number;
-  readonly connection?: ConnectionOptions;
-  /** Ends the run: INTERRUPTED, or with a report where data are followed. */
-  readonly signal?: AbortSignal;
-  /** Default node:crypto; for tests. */
-  readonly random?: RandomSource;
-  /** A line of the audit for each block that has ended, before its keys go to the sink. A throw ends the run. */
-  readonly onAudit?: (record: AuditRecord) => Promise<void>;
-  /** A block's row of the report once it has ended. A throw ends the run. */
-  readonly onBlock?: (row: BlockRow) => void;
-  readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
 }
 
 /** Where a run's keys and audit go. */

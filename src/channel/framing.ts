@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 import { blockTooLarge, QkdError } from "../errors.js";
 
 const headerBytes = 8;
+const at = { length: 0, sum: 4 } as const;
 export const maxFrameBytes = 64 * 2 ** 20;
 
 /**
@@ -21,8 +22,8 @@ export function encodeFrame(payload: Uint8Array, number: number): Uint8Array[] {
     });
   const header = new Uint8Array(headerBytes);
   const view = new DataView(header.buffer);
-  view.setUint32(0, payload.length, true);
-  view.setUint32(4, crc32(payload, number >>> 0), true);
+  view.setUint32(at.length, payload.length, true);
+  view.setUint32(at.sum, crc32(payload, number >>> 0), true);
   return [header, payload];
 }
 
@@ -40,23 +41,22 @@ export class FrameDecoder {
   /** @throws QkdError CHANNEL_CORRUPT on a length out of bounds or a wrong CRC */
   push(chunk: Uint8Array): Uint8Array[] {
     const payloads: Uint8Array[] = [];
-    const [length, sum] = [0, 4];
     const view = new DataView(this.header.buffer);
-    for (let at = 0; at < chunk.length; ) {
+    for (let read = 0; read < chunk.length; ) {
       const target = this.payload ?? this.header;
-      const part = chunk.subarray(at, at + target.length - this.filled);
+      const part = chunk.subarray(read, read + target.length - this.filled);
       target.set(part, this.filled);
       this.filled += part.length;
-      at += part.length;
+      read += part.length;
       if (this.filled < target.length) break;
       this.filled = 0;
       if (!this.payload) {
-        const bytes = view.getUint32(length, true);
+        const bytes = view.getUint32(at.length, true);
         if (bytes > this.mostBytes) throw corrupt(`a frame claims ${bytes} bytes`);
         this.payload = new Uint8Array(bytes);
         if (bytes > 0) continue;
       }
-      if (crc32(this.payload, this.number++ >>> 0) !== view.getUint32(sum, true))
+      if (crc32(this.payload, this.number++ >>> 0) !== view.getUint32(at.sum, true))
         throw corrupt("a frame's check sum is wrong");
       payloads.push(this.payload);
       this.payload = undefined;

@@ -96,9 +96,7 @@ export function sendSlots(
   slots: Float64Array | Uint32Array,
   size = pieceValues,
 ): Promise<void> {
-  return sendPieces(channel, type, slots.length, size, (from, to) => ({
-    list: encodeSlots(slots.subarray(from, to), slots[from - 1]),
-  }));
+  return sendList(channel, type, slots, encodeSlots, size);
 }
 
 /** @param end all are below it. @throws QkdError CHANNEL_MESSAGE_INVALID */
@@ -119,9 +117,7 @@ export function sendRising(
   values: Float64Array,
   size = pieceValues,
 ): Promise<void> {
-  return sendPieces(channel, type, values.length, size, (from, to) => ({
-    list: encodeRising(values.subarray(from, to), values[from - 1]),
-  }));
+  return sendList(channel, type, values, encodeRising, size);
 }
 
 /** @param end none is above it, but for the number of a piece's values. @throws QkdError CHANNEL_MESSAGE_INVALID */
@@ -133,6 +129,19 @@ export function receiveRising(
   size = pieceValues,
 ): Promise<Float64Array> {
   return receiveList(channel, type, count, size, (list, n, last) => decodeRising(list, n, end, last));
+}
+
+/** @param encode the values behind `before` */
+function sendList<T extends Float64Array | Uint32Array>(
+  channel: BlockChannel,
+  type: string,
+  values: T,
+  encode: (values: T, before?: number) => Uint8Array,
+  size: number,
+): Promise<void> {
+  return sendPieces(channel, type, values.length, size, (from, to) => ({
+    list: encode(values.subarray(from, to) as T, values[from - 1]),
+  }));
 }
 
 async function receiveList(

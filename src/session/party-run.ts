@@ -25,6 +25,7 @@ import type { RunState } from "./state.js";
 
 export interface RunOptions {
   readonly role: Role;
+  /** Of `parseLink`; the same at both ends but for what belongs to one. */
   readonly link: Link;
   /** Opened anew for every connection. */
   data(): Promise<{ readonly data: OwnData; close(): Promise<void> }>;
@@ -33,16 +34,24 @@ export interface RunOptions {
   readonly state: RunState;
   readonly sink: KeySink;
   readonly executor: Executor;
+  /** Default node:crypto; for tests. */
   readonly random?: RandomSource;
+  /**
+   * CHANNEL_PEER_ABSENT after so many seconds without a word of the peer, default 60; a peer that is heard and gets nothing
+   * done is waited for ten times as long. Two ends in one thread share it: choose more than a block takes to compute.
+   */
   readonly waitSeconds?: number;
   readonly connection?: ConnectionOptions;
+  /** Ends the run: INTERRUPTED, or with a report where data are followed. */
   readonly signal?: AbortSignal;
   /**
    * The data still grow: a peer that is there but slow is no lack of progress, and the signal ends the run with a report,
    * blocks under way finished.
    */
   readonly growing?: boolean;
+  /** A line of the audit for each block that has ended, before its keys go to the sink. A throw ends the run. */
   readonly onAudit?: (record: AuditRecord) => Promise<void>;
+  /** A block's row of the report once it has ended. A throw ends the run. */
   readonly onBlock?: (row: BlockRow) => void;
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
 }

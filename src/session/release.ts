@@ -44,21 +44,23 @@ export class SinkUse {
   }
 
   private async untilStopped(stored: Promise<void>): Promise<void> {
+    const { leaving, graceMs } = this;
     let timer: NodeJS.Timeout | undefined;
-    let begin: (() => void) | undefined;
+    let fail!: (reason: QkdError) => void;
     const tooLong = new Promise<never>((_, reject) => {
-      const why = () => reject(sinkFailed(`its store() did not return within ${this.graceMs} ms of the stop`));
-      begin = () => {
-        timer ??= setTimeout(why, this.graceMs);
-      };
+      fail = reject;
     });
-    this.leaving.addEventListener("abort", begin!, { once: true });
-    if (this.leaving.aborted) begin!();
+    const begin = () => {
+      const why = `its store() did not return within ${graceMs} ms of the stop`;
+      timer = setTimeout(() => fail(sinkFailed(why)), graceMs);
+    };
+    if (leaving.aborted) begin();
+    else leaving.addEventListener("abort", begin, { once: true });
     try {
       await Promise.race([stored, tooLong]);
     } finally {
       clearTimeout(timer);
-      this.leaving.removeEventListener("abort", begin!);
+      leaving.removeEventListener("abort", begin);
     }
   }
 }

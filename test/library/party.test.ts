@@ -1,5 +1,5 @@
 /** `engine.party` as a key management service uses it: by the package's own names alone. */
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -91,7 +91,6 @@ test("slots that the caller has matched; the same again goes nowhere", async () 
 
 test("dumps, a state folder, key files, over TCP", async () => {
   const address = parseAddress(`127.0.0.1:${await freePort()}`);
-  const { writeFileSync } = await import("node:fs");
   for (const role of roles) writeFileSync(join(folder, `${role}.key`), shared, { mode: 0o600 });
   const { stored } = await both((role) => ({
     data: { dump: dumps[role] },
